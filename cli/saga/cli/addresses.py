@@ -1,0 +1,46 @@
+"""From what a person types to a run, and to the project they stand in. It must not know what is done with the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from saga.cli.advice import worker_command
+from saga.cli.wiring import Here
+from saga.interpreter.project import Project, find_project
+from saga.interpreter.store import RunRow
+
+LATEST = "@latest"
+
+
+async def project_here(here: Here) -> int | None:
+    """The number of the project of the current folder; None where it has never had a run."""
+    name = find_project(Path.cwd()).name
+    return next((number for number, known in (await here.store.projects()).items() if known == name), None)
+
+
+async def find_run(here: Here, address: str) -> RunRow:
+    """The run that is meant; the current folder's project comes first. Raises UnknownRun, AmbiguousRun."""
+    project = await project_here(here)
+    saga, slash, last = address.rpartition("/")
+    if slash and last == LATEST:
+        found = await here.store.runs(project=project, saga=saga, limit=1)
+        if found:
+            return found[0]
+    return await here.client.find(address, project)
+
+
+async def who_works(here: Here, run: RunRow) -> tuple[bool, str]:
+    """Whether somebody works on a run, and the command that would."""
+    works = await here.client.somebody_works_on(run)
+    return works, await command_for(here, run)
+
+
+async def command_for(here: Here, run: RunRow) -> str:
+    """The command that works on a run's project."""
+    name = (await here.store.projects()).get(run.project, "")
+    mine = find_project(Path.cwd())
+    if mine.name == name:
+        return worker_command(mine)
+    if Path(name).is_absolute():
+        return worker_command(Project(Path(name), name))
+    return f"saga worker  (in the folder of project {name})"

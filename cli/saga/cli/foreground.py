@@ -1,0 +1,84 @@
+"""Working on one run in this process while it is shown: the inside of `saga run`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from saga.cli.conclusion import conclude
+from saga.cli.following import Following, Why
+from saga.cli.interrupts import interruptible
+from saga.cli.job import Job
+from saga.cli.screen import lively, note, warn
+from saga.cli.sources import register_handlers
+from saga.cli.view import watching
+from saga.cli.wiring import Here, performing
+from saga.interpreter.performing import Performer
+from saga.interpreter.starting import new_run
+from saga.interpreter.store import DefinitionRow, RunRow
+from saga.interpreter.worker import Worker
+
+
+async def foreground(here: Here, job: Job, row: DefinitionRow) -> int:
+    """Starts the run (or comes back to the one that has its id) and stays with it; the answer is the exit code."""
+    lacking = job.lacking()
+    for sentence in lacking:
+        warn(f"{sentence}; the run will be held when it gets there")
+    with interruptible() as stop:
+        async with (
+            performing(job.project, job.actions) as performer,
+            _begun(here, job, row, performer, stop) as (worker, run),
+        ):
+            await register_handlers(here, job.project, row.project, job.definition)
+            story = await Following.begin(here, run)
+            with watching(story) as view:
+                why = await story.follow(view, stop, patient=lively(), hint=lambda: _seen(worker, run))
+        if why is Why.HELD:
+            for sentence in lacking:
+                note(sentence)
+    return await conclude(story, why, as_json=job.asked.as_json, go_on=job.worker_command())
+
+
+@asynccontextmanager
+async def _begun(
+    here: Here, job: Job, row: DefinitionRow, performer: Performer, stop: asyncio.Event
+) -> AsyncIterator[tuple[Worker, RunRow]]:
+    """A worker for this run alone, and the run; ``stop`` is set when the worker ends by itself. Raises Conflict."""
+    new, given = new_run(row, job.definition, job.given, key=job.asked.key, again=job.asked.again)
+    async with _working(here, performer, row.project, new.id, stop) as worker:
+        if await worker.engine.begin(new, job.definition, given):
+            run = await here.store.run(new.id)
+            assert run is not None
+            yield worker, run
+            return
+    known = await here.client.same_run(row.project, new.address, new.input)
+    if job.asked.again and not known.status.ended:
+        warn(f"{known.address} has not ended, so it cannot be started again; this is that run")
+    else:
+        note(f"{known.address} was started before, with the same input; this is that run")
+    async with _working(here, performer, row.project, known.id, stop) as worker:
+        yield worker, known
+
+
+@asynccontextmanager
+async def _working(
+    here: Here, performer: Performer, project: int, only: UUID, stop: asyncio.Event
+) -> AsyncIterator[Worker]:
+    worker = Worker(here.store, performer, project, only=only, definitions=here.client.definitions)
+    await worker.begin()
+    task = asyncio.ensure_future(worker.run())
+    task.add_done_callback(lambda _: stop.set())
+    try:
+        yield worker
+    finally:
+        task.remove_done_callback(stop.set)
+        worker.stop()
+        await task
+
+
+def _seen(worker: Worker, run: RunRow) -> object:
+    """Changes whenever this process gets on with the run."""
+    live = worker.engine.live.get(run.id)
+    return None if live is None else live.seq

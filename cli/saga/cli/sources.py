@@ -1,0 +1,64 @@
+"""Saga files on disk: reading them, and registering those that a run or a worker needs.
+
+Warnings go to stderr; problems are raised, or, for files that were not asked for by name, said and passed over.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from saga.cli.failures import usage
+from saga.cli.screen import err, say, warn
+from saga.cli.wiring import Here
+from saga.interpreter.project import Project
+from saga.schema.definition import Definition
+from saga.schema.loader import check
+from saga.schema.problem_formats import render_problems
+from saga.schema.problems import DefinitionProblems
+
+
+def read_definition(path: Path) -> Definition:
+    """The definition in a file. Raises DefinitionProblems, and Failure for a file that cannot be read."""
+    try:
+        text = path.read_bytes().decode()
+    except OSError as error:
+        raise usage(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise usage(f"{path} is not UTF-8 text (byte {error.start + 1})", "save the file as UTF-8") from None
+    definition, problems = check(text, str(path))
+    if definition is None:
+        raise DefinitionProblems(problems, {str(path): text})
+    if problems:
+        say(err(), render_problems(problems, {str(path): text}), "")
+    return definition
+
+
+async def register_handlers(here: Here, project: Project, number: int, definition: Definition) -> None:
+    """Registers the sagas that take care of this one's late signals, found by name in the project's folder."""
+    wanted = {signal.too_late.start for signal in definition.signals.values() if signal.too_late is not None}
+    if not wanted:
+        return
+    for handler in await _register(here, number, project.sagas_named(wanted)):
+        wanted.discard(handler.name)
+    for name in sorted(wanted):
+        if await here.store.latest(number, name) is None:
+            warn(f'no saga "{name}" in {project.folder}: late signals will wait for it')
+
+
+async def register_all(here: Here, project: Project, number: int) -> int:
+    """Registers every saga of the project that has no problems; returns how many."""
+    return len(await _register(here, number, project.saga_files()))
+
+
+async def _register(here: Here, number: int, paths: list[Path]) -> list[Definition]:
+    found: list[Definition] = []
+    for path in paths:
+        try:
+            definition = read_definition(path)
+        except DefinitionProblems as problems:
+            warn(f"{path.name} is left out, it has problems: `saga validate {path}` shows them all")
+            say(err(), f"  {problems.problems[0].headline}")
+            continue
+        await here.client.definitions.register(number, definition)
+        found.append(definition)
+    return found

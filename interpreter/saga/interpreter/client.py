@@ -1,0 +1,218 @@
+"""What people and services ask of saga from outside a worker: start, find, signal, operate, look.
+
+Command line and server both stand on this room. It must not know terminals, HTTP, or which store it talks to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from saga.interpreter import machine
+from saga.interpreter.closing import start_data
+from saga.interpreter.codec import MESSAGE_KINDS, decode, request_data
+from saga.interpreter.definitions import Definitions
+from saga.interpreter.events import Event, OperatorRequest, SignalReceived
+from saga.interpreter.mailbox import handle
+from saga.interpreter.operating import refusal
+from saga.interpreter.starting import new_run
+from saga.interpreter.state import Phase, State, Unread
+from saga.interpreter.status import Status
+from saga.interpreter.store import DefinitionRow, Message, OutboxRow, Row, RunRow, Store
+from saga.schema.definition import Definition, Signal
+from saga.schema.problems import closest
+from saga.schema.values import Value, dump, load
+
+
+class Refused(Exception):
+    """Something asked for cannot be: ``str()`` says why, ``code`` is stable, ``hint`` is the next move."""
+
+    code = "refused"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UnknownRun(Refused):
+    """No run has that address."""
+
+    code = "unknown_run"
+
+
+class AmbiguousRun(Refused):
+    """Several runs have that id; the message lists their addresses."""
+
+    code = "ambiguous_run"
+
+
+class Conflict(Refused):
+    """The id is taken by a run with another input."""
+
+    code = "conflict"
+
+
+class UnknownSignal(Refused):
+    """The saga declares no such signal."""
+
+    code = "unknown_signal"
+
+
+class RunEnded(Refused):
+    """The run has ended and nothing takes care of this."""
+
+    code = "run_ended"
+
+
+class NotNow(Refused):
+    """The run is not in a state in which this makes sense."""
+
+    code = "not_now"
+
+
+@dataclass(slots=True)
+class Story:
+    """A run with everything that happened to it, and the state that comes to."""
+
+    run: RunRow
+    row: DefinitionRow
+    definition: Definition
+    events: list[tuple[Row, Event]]
+    state: State
+
+
+@dataclass(slots=True)
+class Started:
+    """``created``: False when the same id with the same input had been started before."""
+
+    run: RunRow
+    created: bool
+
+
+class Client:
+    """Questions and requests to the runs in a store."""
+
+    def __init__(self, store: Store, definitions: Definitions | None = None) -> None:
+        self.store = store
+        self.definitions = definitions or Definitions(store)
+
+    async def start(
+        self, row: DefinitionRow, definition: Definition, given: Value, *, key: str | None = None, again: bool = False
+    ) -> Started:
+        """Stores a run for a worker to claim. Raises ValueProblem (input, id) and Conflict."""
+        run, _ = new_run(row, definition, given, key=key, again=again)
+        if await self.store.start(run):
+            stored = await self.store.run(run.id)
+            assert stored is not None
+            return Started(stored, True)
+        return Started(await self.same_run(row.project, run.address, run.input), False)
+
+    async def same_run(self, project: int, address: str, given: str) -> RunRow:
+        """The run that holds an address, if it was started with the same input. Raises Conflict."""
+        run = (await self.store.by_address(address, project))[0]
+        if dump(load(run.input)) != given:
+            raise Conflict(
+                f"{address} was started with another input",
+                f"`saga show {address}` shows it; use another id, or --again once that one has ended",
+            )
+        return run
+
+    async def find(self, address: str, project: int | None = None) -> RunRow:
+        """The run with that ``name/id`` or unambiguous bare id, or ``@latest``. Raises UnknownRun, AmbiguousRun."""
+        if address == "@latest":
+            found: Sequence[RunRow] = await self.store.runs(project=project, limit=1)
+        else:
+            found = await self.store.by_address(address, project) or await self.store.by_address(address)
+        if not found:
+            raise UnknownRun(f'there is no run "{address}"', await self._did_you_mean(address, project))
+        if len(found) > 1:
+            names = ", ".join(sorted({run.address for run in found}))
+            raise AmbiguousRun(f'several runs have the id "{address}": {names}', "say which, as saga/id")
+        return found[0]
+
+    async def _did_you_mean(self, address: str, project: int | None) -> str:
+        latest = await self.store.runs(project=project, limit=200)
+        near = closest(address, [run.address for run in latest] + [run.address.partition("/")[2] for run in latest])
+        return f'did you mean "{near}"?' if near else "`saga list` shows the runs there are"
+
+    async def story(self, run: RunRow) -> Story:
+        """Everything about a run: its journal folded into its state."""
+        row, definition = await self.definitions.get(run.definition)
+        state, _ = machine.start(definition, run.id, run.address, load(run.input), run.created_at)
+        events: list[tuple[Row, Event]] = []
+        for stored in await self.store.journal(run.id):
+            event = decode(stored)
+            machine.transition(definition, state, event)
+            events.append((stored, event))
+        return Story(run, row, definition, events, state)
+
+    async def prepare_signal(self, run: RunRow, name: str, payload: Value) -> tuple[Definition, Signal, Value]:
+        """Checks a signal before anything is stored. Raises UnknownSignal, ValueProblem (code ``validation``)."""
+        _, definition = await self.definitions.get(run.definition)
+        signal = definition.signals.get(name)
+        if signal is None:
+            near = closest(name, list(definition.signals))
+            known = ", ".join(definition.signals) or "none"
+            hint = f'did you mean "{near}"?' if near else f"it declares: {known}"
+            raise UnknownSignal(f'saga "{definition.name}" declares no signal "{name}"', hint)
+        return definition, signal, signal.prepare(payload)
+
+    async def signal(self, run: RunRow, name: str, payload: Value, key: str | None = None) -> str:
+        """Sends a signal; the answer is ``accepted``, ``duplicate`` or ``too_late``.
+
+        Raises UnknownSignal, ValueProblem, RunEnded (ended, and the signal has no ``too_late`` handler).
+        """
+        definition, signal, prepared = await self.prepare_signal(run, name, payload)
+        message = Message(run.id, MESSAGE_KINDS[SignalReceived], name, key, dump(prepared))
+        delivery = (await self.store.send([message]))[0]
+        if delivery.answer == "ended":
+            return await self._signal_ended(run, definition, signal, message, prepared)
+        if delivery.answer != "accepted":
+            return delivery.answer
+        story = await self.story(run)
+        return "too_late" if _is_too_late(story, name, prepared) else "accepted"
+
+    async def _signal_ended(
+        self, run: RunRow, definition: Definition, signal: Signal, message: Message, payload: Value
+    ) -> str:
+        if signal.too_late is None:
+            raise RunEnded(f"{run.address} has ended, and nothing takes care of a late {signal.name}")
+        state = (await self.story(run)).state
+        command = handle(definition, state, signal.too_late, Unread(0, signal.name, payload))
+        row = OutboxRow(run.id, run.seq, 0, "start", dump(start_data(definition, run.address, command)))
+        delivery = await self.store.send_to_ended(message, row)
+        return "duplicate" if delivery.answer == "duplicate" else "too_late"
+
+    async def operate(self, run: RunRow, request: OperatorRequest) -> Story:
+        """Sends an operator's request after checking that it makes sense now. Raises RunEnded, NotNow."""
+        story = await self.story(run)
+        why = refusal(story.definition, story.state, request)
+        if why is not None:
+            if story.state.phase is Phase.ENDED or run.status.ended:
+                raise RunEnded(f"{run.address} has ended: {run.status.word}, {run.outcome}")
+            raise NotNow(f"{run.address}: {why}", f"`saga show {run.address}` shows where it stands")
+        kind = MESSAGE_KINDS[type(request)]  # type: ignore[index]
+        name = type(request).__name__
+        message = Message(run.id, kind, name, None, dump(request_data(request)))
+        delivery = (await self.store.send([message]))[0]
+        if delivery.answer == "ended":
+            raise RunEnded(f"{run.address} has ended")
+        return story
+
+    async def somebody_works_on(self, run: RunRow) -> bool:
+        """Whether a live worker would take this run up."""
+        return any(
+            worker.project == run.project
+            and (run.id == worker.only if worker.only is not None else run.queue in worker.queues)
+            for worker in await self.store.workers()
+        )
+
+
+def _is_too_late(story: Story, name: str, payload: Value) -> bool:
+    """Whether no wait can take the signal any more: once true it stays true, so the answer may say so at once."""
+    if machine.status(story.state) in (Status.STUCK, Status.PAUSED):
+        return False
+    machine.transition(
+        story.definition, story.state, SignalReceived(story.state.clock, -1, name, payload, story.state.clock)
+    )
+    return story.state.fates.get(-1) == "too_late"

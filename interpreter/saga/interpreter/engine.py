@@ -1,0 +1,335 @@
+"""The driver: feeds events to the machine, has them journaled, and carries out commands once they are durable.
+
+One engine a worker. It must not know the rules of sagas (the machine does), the database (the store port does), or
+how an attempt is performed (`flights`). Nothing here awaits while a run is half changed: an event is folded, its row
+queued and, when the writer says it is durable, its commands are carried out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from saga.interpreter import machine
+from saga.interpreter.clock import Clock
+from saga.interpreter.closing import change_for, outbox_for
+from saga.interpreter.codec import decode, encode, event_of
+from saga.interpreter.commands import CancelTimer, Command, End, Park, RunAction, StartTimer, StopAction
+from saga.interpreter.events import ActionEvent, AttemptsLost, Event, Timer, TimerFired
+from saga.interpreter.flights import Flights
+from saga.interpreter.live import LiveRun
+from saga.interpreter.performing import Performer
+from saga.interpreter.store import Change, Claimed, InboxRow, NewRun, OutboxRow, Row, Store
+from saga.interpreter.writer import Entry, Writer
+from saga.schema.definition import Definition
+from saga.schema.values import Value
+
+log = logging.getLogger("saga.engine")
+
+LINGER = 5_000_000
+"""A run whose next timer is due within so many microseconds stays in memory instead of being parked."""
+
+
+class Engine:
+    """The runs in one worker's hands. ``failed`` is told what ends the worker: being fenced, or a defect."""
+
+    def __init__(
+        self, store: Store, worker: int, clock: Clock, performer: Performer, failed: Callable[[BaseException], None]
+    ) -> None:
+        self.live: dict[UUID, LiveRun] = {}
+        self._store = store
+        self._clock = clock
+        self._failed = failed
+        self._loop = asyncio.get_running_loop()
+        self._writer = Writer(store, worker, lambda: len(self.live), failed)
+        self._flights = Flights(store, worker, clock, performer, self)
+        self._ends: dict[UUID, list[asyncio.Future[Change]]] = {}
+        self._readers: set[asyncio.Task[None]] = set()
+        self._writer.begin()
+
+    # -- taking runs in hand
+
+    def begin(self, new: NewRun, definition: Definition, given: Value) -> asyncio.Future[bool]:
+        """Starts a run in this worker. The future is False when its key is taken; then nothing was stored."""
+        begun: asyncio.Future[bool] = self._loop.create_future()
+
+        def stored(started: int | None, _row: bool, _change: bool) -> None:
+            if started is not None:
+                state, commands = machine.start(definition, new.id, new.address, given, started)
+                run = LiveRun(new.id, new.project, new.queue, new.definition, definition, state)
+                self.live[new.id] = run
+                self._send_off(run, commands)
+            if not begun.done():
+                begun.set_result(started is not None)
+
+        self._writer.put(Entry(new.id, new, None, (), None, stored))
+        return begun
+
+    def adopt(self, claimed: Claimed, definition: Definition, given: Value) -> None:
+        """Takes up a claimed run: replays its journal, then goes on where it stands."""
+        state, commands = machine.start(definition, claimed.id, claimed.address, given, claimed.created_at)
+        run = LiveRun(claimed.id, claimed.project, claimed.queue, claimed.definition, definition, state)
+        for row in claimed.rows:
+            event = decode(row)
+            machine.transition(definition, state, event)
+            run.seq = row.seq
+            run.seen = max(run.seen, getattr(event, "mseq", 0))
+        if claimed.rows:
+            commands = machine.resume(definition, state)
+        run.shown = state.shown
+        self.live[run.id] = run
+        run.unread = [message for message in claimed.inbox if message.mseq > run.seen]
+        run.knocked = claimed.mbox > max(run.seen, *(message.mseq for message in run.unread), 0)
+        lost = tuple(machine.open_attempts(definition, state)) if claimed.lost else ()
+        if lost:
+            self._feed(run, AttemptsLost(self._clock.now(), lost))
+            self._start_timers(run)
+        else:
+            self._send_off(run, commands)
+        self._pump(run, self._clock.now())
+
+    def ended(self, run: UUID) -> asyncio.Future[Change]:
+        """Completes when the run has ended while in this worker's hands."""
+        future: asyncio.Future[Change] = self._loop.create_future()
+        self._ends.setdefault(run, []).append(future)
+        return future
+
+    # -- events
+
+    def answer(self, run: LiveRun, event: ActionEvent) -> None:
+        """Takes the answer to an attempt; kept back while a transaction writes the run's next row."""
+        if run.gone:
+            return
+        if run.turn_taken:
+            run.deferred.append(event)
+            return
+        self._feed(run, event)
+        self._pump(run, 0)
+
+    def knock(self, id_: UUID) -> None:
+        """A message may have come for a run in hand."""
+        run = self.live.get(id_)
+        if run is not None:
+            self._read_inbox(run)
+
+    def hold(self, run: LiveRun, lacks: str, message: str) -> None:
+        """An attempt could not be made for want of something: the run is let go until a worker offers it."""
+        run.hold = (lacks, message)
+        if not run.flights:
+            self._close(run, [Park(machine.status(run.state), None, ())])
+
+    def fold(self, run: LiveRun, event: ActionEvent) -> tuple[Row, list[OutboxRow], list[Command]]:
+        """What a transaction writes in the author's commit: the event is folded first, for its outbox rows."""
+        commands = machine.transition(run.definition, run.state, event)
+        run.seq += 1
+        return encode(run.id, run.seq, event), outbox_for(run, commands), commands
+
+    def journaled(self, run: LiveRun, commands: list[Command]) -> None:
+        """A transaction has committed what `fold` gave: on with the run."""
+        run.turn_taken = False
+        if run.gone:
+            return
+        self._send_off(run, commands)
+        while run.deferred and not (run.gone or run.turn_taken):
+            self._feed(run, run.deferred.popleft())
+        self._pump(run, 0)
+
+    def fail(self, problem: BaseException) -> None:
+        """A defect or a fence: the worker stops."""
+        self._failed(problem)
+
+    def _feed(self, run: LiveRun, event: Event) -> None:
+        commands = machine.transition(run.definition, run.state, event)
+        run.seq += 1
+        self._send(run, encode(run.id, run.seq, event), commands)
+
+    def _send(self, run: LiveRun, row: Row | None, commands: Sequence[Command]) -> None:
+        """Queues a row and, if the run can be let go now, the change that does it; carries commands out after that."""
+        change = self._change(run, commands)
+        run.pending += 1
+        run.closing = change is not None
+
+        def durable(_started: int | None, row_ok: bool, change_ok: bool) -> None:
+            run.pending -= 1
+            if run.pending == 0 and run.calm is not None:
+                run.calm.set()
+            if run.gone:
+                return
+            if not row_ok:
+                self._failed(RuntimeError(f"journal row {run.seq} of run {run.state.address} was refused"))
+            elif change is None:
+                self._carry_out(run, commands)
+            elif change_ok:
+                self._closed(run, change)
+            else:
+                self._refused(run, commands)
+
+        outbox = () if row is None else outbox_for(run, commands)
+        self._writer.put(Entry(run.id, None, row, outbox, change, durable))
+
+    def _send_off(self, run: LiveRun, commands: Sequence[Command]) -> None:
+        """Carries out commands whose event is durable already, or lets the run go."""
+        if self._change(run, commands) is not None:
+            self._send(run, None, commands)
+        else:
+            self._carry_out(run, commands)
+
+    def _pump(self, run: LiveRun, read_at: int) -> None:
+        """Feeds messages and due timers in the order of their times (semantics.md 17).
+
+        A wait's timer or the deadline counts only if an inbox read began (``read_at``) after it was due.
+        """
+        while not (run.gone or run.turn_taken or run.closing):
+            timer = machine.next_timer(run.state)
+            message = run.unread[0] if run.unread else None
+            if timer is not None and timer[0] <= read_at and (message is None or timer[0] < message.at):
+                self._feed(run, TimerFired(self._clock.now(), timer[1]))
+            elif message is not None:
+                run.unread.pop(0)
+                run.seen = message.mseq
+                self._feed(run, event_of(message, self._clock.now()))
+            else:
+                break
+        if run.knocked and not run.gone:
+            self._read_inbox(run)
+
+    # -- the inbox
+
+    def _read_inbox(self, run: LiveRun) -> None:
+        if run.reading:
+            run.knocked = True
+            return
+        run.reading = True
+        run.knocked = False
+        task = self._loop.create_task(self._read(run))
+        self._readers.add(task)
+        task.add_done_callback(self._readers.discard)
+
+    async def _read(self, run: LiveRun) -> None:
+        began = self._clock.now()
+        try:
+            rows: list[InboxRow] = await self._store.inbox(run.id, run.unread[-1].mseq if run.unread else run.seen)
+        except Exception as problem:
+            self._failed(problem)
+            return
+        finally:
+            run.reading = False
+        if run.gone:
+            return
+        run.unread.extend(rows)
+        self._pump(run, began)
+        if not (run.gone or run.closing or run.turn_taken or run.unread or run.knocked):
+            self._close(run, machine.resume(run.definition, run.state)[-1:])
+
+    # -- commands
+
+    def _carry_out(self, run: LiveRun, commands: Sequence[Command]) -> None:
+        for command in commands:
+            match command:
+                case RunAction():
+                    self._flights.start(run, command)
+                case StopAction():
+                    self._flights.stop(run, command)
+                case StartTimer():
+                    self._start_timer(run, command.timer, command.due)
+                case CancelTimer():
+                    self._cancel_timer(run, command.timer)
+                case _:
+                    pass
+
+    def _start_timers(self, run: LiveRun) -> None:
+        for timer, due in run.state.timers.items():
+            self._start_timer(run, timer, due)
+
+    def _start_timer(self, run: LiveRun, timer: Timer, due: int) -> None:
+        self._cancel_timer(run, timer)
+        if timer in run.state.timers:
+            delay = max(0, due - self._clock.now()) / 1_000_000
+            run.timers[timer] = self._loop.call_later(delay, self._timer_due, run, timer, due)
+
+    def _cancel_timer(self, run: LiveRun, timer: Timer) -> None:
+        handle = run.timers.pop(timer, None)
+        if handle is not None:
+            handle.cancel()
+
+    def _timer_due(self, run: LiveRun, timer: Timer, due: int) -> None:
+        run.timers.pop(timer, None)
+        if run.gone or run.closing or run.state.timers.get(timer) != due:
+            return
+        now = self._clock.now()
+        if now < due:
+            self._start_timer(run, timer, due)
+        elif timer.kind == "retry":
+            self._pump(run, now)
+        else:
+            self._read_inbox(run)
+
+    # -- letting go
+
+    def _change(self, run: LiveRun, commands: Sequence[Command]) -> Change | None:
+        if run.unread or run.knocked or run.flights or not commands:
+            return None
+        last = commands[-1]
+        if isinstance(last, Park) and not (run.releasing or run.hold) and last.due is not None:
+            soon = last.due - self._clock.now() <= LINGER
+            return None if soon else change_for(run, last, self._clock.now())
+        if isinstance(last, Park | End) or run.releasing or run.hold:
+            return change_for(run, last, self._clock.now())
+        return None
+
+    def _close(self, run: LiveRun, commands: Sequence[Command]) -> None:
+        if not run.closing and self._change(run, commands) is not None:
+            self._send(run, None, commands)
+
+    def _closed(self, run: LiveRun, change: Change) -> None:
+        self._drop(run)
+        if change.status.ended:
+            for future in self._ends.pop(run.id, ()):
+                if not future.done():
+                    future.set_result(change)
+
+    def _refused(self, run: LiveRun, commands: Sequence[Command]) -> None:
+        """The mailbox has moved on: read it, and decide again."""
+        run.closing = False
+        self._carry_out(run, commands)
+        self._read_inbox(run)
+
+    def _drop(self, run: LiveRun) -> None:
+        run.gone = True
+        for handle in run.timers.values():
+            handle.cancel()
+        self.live.pop(run.id, None)
+
+    async def release(self, grace: float) -> None:
+        """Lets go of every run, for others to go on with. Attempts get ``grace`` seconds to end by themselves."""
+        await self._flights.settle(grace)
+        for run in list(self.live.values()):
+            self._release(run)
+        await self._writer.end()
+        for run in list(self.live.values()):
+            self._drop(run)
+        await self._flights.end()
+
+    def _release(self, run: LiveRun) -> None:
+        run.releasing = True
+        if run.closing or run.turn_taken:
+            return
+        lost = tuple(machine.open_attempts(run.definition, run.state))
+        self._flights.abandon(run)
+        run.unread.clear()
+        run.knocked = False
+        if lost:
+            self._feed(run, AttemptsLost(self._clock.now(), lost))
+        else:
+            self._close(run, machine.resume(run.definition, run.state)[-1:])
+
+    async def abandon(self) -> None:
+        """The worker was fenced: stops everything at once and writes nothing more."""
+        for run in list(self.live.values()):
+            self._flights.abandon(run)
+            self._drop(run)
+        for task in list(self._readers):
+            task.cancel()
+        await self._flights.end()

@@ -1,0 +1,231 @@
+"""Attempts under way: their tasks, their time limit, and the transaction of an `sql` step.
+
+This room must not know rules: it turns what an attempt answers into an event and hands it to the engine. An attempt is
+answered once; what comes after that (a thread that goes on after its time) is ignored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
+
+from saga.interpreter.answers import Answer, Missing, Ok, Postponed, Refusal, Unkeepable, Unknown
+from saga.interpreter.clock import Clock
+from saga.interpreter.commands import RunAction, StopAction
+from saga.interpreter.events import (
+    FORWARD,
+    ActionEvent,
+    ActionPostponed,
+    ActionRejected,
+    ActionSucceeded,
+    ActionUnknown,
+    OutputRefused,
+    Ref,
+)
+from saga.interpreter.live import Flight, LiveRun
+from saga.interpreter.performing import Attempt, Performer
+from saga.interpreter.scope import key, scope
+from saga.interpreter.store import Store, Transaction
+from saga.schema.definition import Verb
+
+if TYPE_CHECKING:
+    from saga.interpreter.engine import Engine
+
+_TICK = 0.25
+"""Seconds between two looks at the time limits (a timer per attempt costs more than the attempt, spike.md)."""
+
+
+class _RolledBack(Exception):
+    """Leaves the transaction of an attempt without a commit."""
+
+
+class _Lazy:
+    """The transaction of an attempt, opened if the action asks for one."""
+
+    __slots__ = ("_manager", "_store", "_worker", "opened")
+
+    def __init__(self, store: Store, worker: int) -> None:
+        self._store = store
+        self._worker = worker
+        self._manager: AbstractAsyncContextManager[Transaction] | None = None
+        self.opened: Transaction | None = None
+
+    async def __call__(self) -> Transaction:
+        self._manager = self._store.transaction(self._worker)
+        self.opened = await self._manager.__aenter__()
+        return self.opened
+
+    async def commit(self) -> None:
+        assert self._manager is not None
+        await self._manager.__aexit__(None, None, None)
+
+    async def roll_back(self) -> None:
+        if self._manager is not None:
+            reason = _RolledBack()
+            with contextlib.suppress(_RolledBack):
+                await self._manager.__aexit__(_RolledBack, reason, None)
+
+
+class Flights:
+    """The attempts of one worker."""
+
+    def __init__(self, store: Store, worker: int, clock: Clock, performer: Performer, engine: Engine) -> None:
+        self._store = store
+        self._worker = worker
+        self._clock = clock
+        self._performer = performer
+        self._engine = engine
+        self._loop = asyncio.get_running_loop()
+        self._limits: dict[int, list[tuple[LiveRun, Flight]]] = {}
+        """Attempts by the tick in which they are cut off."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ticker = self._loop.call_later(_TICK, self._tick)
+        self._ticked = self._slot(self._loop.time())
+
+    @staticmethod
+    def _slot(seconds: float) -> int:
+        return int(seconds / _TICK)
+
+    def start(self, run: LiveRun, command: RunAction) -> None:
+        """Makes an attempt."""
+        ref = command.ref
+        flight = Flight(ref, command.attempt)
+        run.flights[ref] = flight
+        flight.task = self._loop.create_task(self._perform(run, flight, _attempt(run, command)))
+        self._tasks.add(flight.task)
+        flight.task.add_done_callback(self._tasks.discard)
+        slot = self._slot(self._loop.time() + command.action.attempt_timeout / 1_000_000) + 1
+        self._limits.setdefault(slot, []).append((run, flight))
+
+    def stop(self, run: LiveRun, command: StopAction) -> None:
+        """Asks an attempt to stop; it answers when it has."""
+        flight = run.flights.get(command.ref)
+        if flight is not None and flight.number == command.attempt:
+            self._cancel(flight)
+
+    def abandon(self, run: LiveRun) -> None:
+        """Lets go of every attempt of a run; their answers do not count any more."""
+        for flight in run.flights.values():
+            flight.answered = True
+            self._cancel(flight)
+        run.flights.clear()
+
+    @staticmethod
+    def _cancel(flight: Flight) -> None:
+        if flight.task is not None and not flight.committing:
+            flight.task.cancel()
+
+    async def settle(self, grace: float) -> None:
+        """Gives attempts so many seconds to end by themselves."""
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=grace)
+
+    async def end(self) -> None:
+        """Stops the ticker and waits for cancelled tasks."""
+        self._ticker.cancel()
+        for task in list(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=1)
+
+    def _tick(self) -> None:
+        now = self._slot(self._loop.time())
+        for slot in range(self._ticked + 1, now + 1):
+            for run, flight in self._limits.pop(slot, ()):
+                if not flight.answered:
+                    self._cut_off(run, flight)
+        self._ticked = now
+        self._ticker = self._loop.call_later(_TICK, self._tick)
+
+    def _cut_off(self, run: LiveRun, flight: Flight) -> None:
+        if flight.committing:
+            return
+        self._answered(run, flight, Unknown("attempt_timeout", "the attempt took longer than its attempt_timeout"))
+        self._cancel(flight)
+
+    async def _perform(self, run: LiveRun, flight: Flight, attempt: Attempt) -> None:
+        transaction = _Lazy(self._store, self._worker)
+        try:
+            answer = await self._performer.perform(attempt, transaction)
+            if transaction.opened is not None:
+                if isinstance(answer, Ok | Unkeepable) and not flight.answered:
+                    flight.committing = True
+                    await self._commit(run, flight, transaction, answer)
+                    return
+                await transaction.roll_back()
+        except asyncio.CancelledError:
+            await transaction.roll_back()
+            answer = Unknown("stopped", "the attempt was asked to stop")
+        except Exception as problem:
+            self._engine.fail(problem)
+            return
+        self._answered(run, flight, answer)
+
+    def _answered(self, run: LiveRun, flight: Flight, answer: Answer) -> None:
+        if flight.answered or run.gone:
+            return
+        flight.answered = True
+        run.flights.pop(flight.ref, None)
+        if isinstance(answer, Missing):
+            self._engine.hold(run, answer.hold, answer.message)
+        else:
+            self._engine.answer(run, event_of_answer(answer, self._clock.now(), flight.ref, flight.number))
+
+    async def _commit(self, run: LiveRun, flight: Flight, transaction: _Lazy, answer: Answer) -> None:
+        """The author's statement and the journal row commit together (semantics.md 27, engine.md S6)."""
+        assert transaction.opened is not None
+        run.turn_taken = True
+        if run.pending:
+            run.calm = asyncio.Event()
+            await run.calm.wait()
+            run.calm = None
+        if run.gone:
+            await transaction.roll_back()
+            return
+        flight.answered = True
+        run.flights.pop(flight.ref, None)
+        event = event_of_answer(answer, self._clock.now(), flight.ref, flight.number)
+        row, outbox, commands = self._engine.fold(run, event)
+        await transaction.opened.journal(row, outbox)
+        await transaction.commit()
+        self._engine.journaled(run, commands)
+
+
+def _attempt(run: LiveRun, command: RunAction) -> Attempt:
+    ref, state, definition = command.ref, run.state, run.definition
+    step = definition.node(ref.step)
+    undo = ref.undo != FORWARD
+    called = undo and step.verb is Verb.CALL
+    return Attempt(
+        run.id,
+        state.address,
+        definition.name,
+        step.name,
+        command.key,
+        command.attempt,
+        undo,
+        command.action,
+        command.arguments,
+        state.started_at,
+        key(definition, state, Ref(ref.step)) if called else None,
+        scope(definition, state, ref) if command.action.verb is Verb.HTTP else {},
+    )
+
+
+def event_of_answer(answer: Answer, at: int, ref: Ref, attempt: int) -> ActionEvent:
+    """The event that an answer is."""
+    match answer:
+        case Ok():
+            return ActionSucceeded(at, ref, attempt, answer.output, answer.response)
+        case Refusal():
+            return ActionRejected(at, ref, attempt, answer.code, answer.message)
+        case Unknown():
+            return ActionUnknown(at, ref, attempt, answer.code, answer.message)
+        case Postponed():
+            return ActionPostponed(at, ref, attempt, answer.delay_us)
+        case Unkeepable():
+            return OutputRefused(at, ref, attempt, answer.code, answer.message)
+        case Missing():
+            raise ValueError("an attempt that was not made has no event")

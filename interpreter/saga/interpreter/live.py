@@ -1,0 +1,68 @@
+"""A run in a worker's hands: its state and what is going on for it at this moment. Data only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from saga.interpreter.events import ActionEvent, Ref, Timer
+from saga.interpreter.state import State
+from saga.interpreter.store import InboxRow
+from saga.schema.definition import Definition
+
+
+@dataclass(slots=True)
+class Flight:
+    """One attempt under way. ``task`` is None until it is started; ``answered`` once its answer was taken."""
+
+    ref: Ref
+    number: int
+    task: asyncio.Task[None] | None = None
+    answered: bool = False
+    committing: bool = False
+    """Its transaction is writing the journal row: it is not cut off any more."""
+
+
+@dataclass(slots=True)
+class LiveRun:
+    """A run that this worker owns.
+
+    ``seq`` is the number of the last row handed to the writer, ``seen`` the mailbox number up to which messages were
+    read. ``closing``: the row that parks, releases or ends it is on its way; nothing else is sent until that is known.
+    """
+
+    id: UUID
+    project: int
+    queue: str
+    number: int
+    """Of the definition."""
+    definition: Definition
+    state: State
+    seq: int = 0
+    seen: int = 0
+    flights: dict[Ref, Flight] = field(default_factory=dict)
+    timers: dict[Timer, asyncio.TimerHandle] = field(default_factory=dict)
+    deferred: deque[ActionEvent] = field(default_factory=deque)
+    """Answers that came while `closing` or while a transaction had the turn."""
+    unread: list[InboxRow] = field(default_factory=list)
+    """Messages read from the inbox and not fed yet."""
+    pending: int = 0
+    """Rows handed to the writer and not yet acknowledged."""
+    calm: asyncio.Event | None = None
+    """Set when ``pending`` is down to none: a transaction waits for it."""
+    closing: bool = False
+    turn_taken: bool = False
+    """A transaction is writing the next journal row."""
+    reading: bool = False
+    """The inbox is being read."""
+    knocked: bool = False
+    """A message came while the inbox was being read or the run was closing."""
+    hold: tuple[str, str] | None = None
+    """What the worker lacks to go on, and the message."""
+    releasing: bool = False
+    gone: bool = False
+    """Dropped: whatever still comes is ignored."""
+    shown: str | None = None
+    """The business status that the run row shows."""

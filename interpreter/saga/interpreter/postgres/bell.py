@@ -1,0 +1,151 @@
+"""One connection for the signs of life: the lease, the liveness lock, and the doorbell.
+
+The doorbell tells other processes that something may be due; it is a hint and may get lost. It rings after the commit
+it tells of, from this connection alone, and at most every five milliseconds (engine.md C5). This room must not know
+what is due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Iterable
+
+from saga.interpreter.postgres import lease_statements as sql
+from saga.interpreter.postgres.connections import Connection, Link, is_weather, pauses
+from saga.interpreter.store import Fenced, StoreUnavailable
+
+Ring = Callable[[], Awaitable[None] | None]
+
+_CHANNEL = "saga"
+_QUIET_SECONDS = 0.005
+_NOTIFY = f"SELECT pg_notify('{_CHANNEL}', $1)"
+_LONGEST = 7000
+"""Bytes of a notification; Postgres allows 8000."""
+
+
+class Bell:
+    """Lease, liveness lock and doorbell of the workers of this process."""
+
+    def __init__(self, url: str) -> None:
+        self._link = Link(url, "heartbeat", {"synchronous_commit": "off"}, self._opened)
+        self._alive: dict[int, bool] = {}
+        """Workers of this process, and whether their liveness lock is held."""
+        self._rings: dict[str, set[Ring]] = {}
+        self._waiting: set[str] = set()
+        self._ringing: asyncio.Task[None] | None = None
+        self._reviving: asyncio.Task[None] | None = None
+        self._answers: set[asyncio.Future[None]] = set()
+
+    async def close(self) -> None:
+        """Rings what is still to be rung, then closes the connection."""
+        if self._ringing is not None:
+            await self._ringing
+        reviving, self._reviving = self._reviving, None
+        if reviving is not None:
+            reviving.cancel()
+            await asyncio.gather(reviving, return_exceptions=True)
+        await self._link.close()
+
+    async def add(self, worker: int) -> None:
+        """A worker was enlisted: its liveness lock is held from now on. Raises StoreUnavailable."""
+        self._alive[worker] = False
+        await self._hold(worker)
+
+    def drop(self, worker: int) -> None:
+        """A worker is gone."""
+        self._alive.pop(worker, None)
+
+    async def renew(self, worker: int) -> int:
+        """Renews the lease; the database's clock. Raises Fenced and StoreUnavailable."""
+        answer = await self._link.ask(sql.RENEW, worker)
+        if not answer:
+            raise Fenced(f"worker {worker} was declared dead: it did not renew its lease in time")
+        if not self._alive.get(worker, True):
+            await self._hold(worker)
+        now: int = answer[0][0]
+        return now
+
+    async def listen(self, names: Iterable[str], ring: Ring) -> None:
+        """Calls ``ring`` whenever one of these names is rung, by this process or another."""
+        for name in names:
+            self._rings.setdefault(name, set()).add(ring)
+        await self._link.ask("SELECT 1")
+
+    def forget(self, ring: Ring) -> None:
+        """Undoes `listen`."""
+        for rings in self._rings.values():
+            rings.discard(ring)
+
+    def ring(self, names: Iterable[str]) -> None:
+        """Rings soon: at once when it has been quiet, else together with others."""
+        self._waiting.update(names)
+        if self._waiting and (self._ringing is None or self._ringing.done()):
+            self._ringing = asyncio.get_running_loop().create_task(self._ring_all(), name="saga doorbell")
+
+    async def _ring_all(self) -> None:
+        while self._waiting:
+            names, self._waiting = self._waiting, set()
+            try:
+                for text in _texts(sorted(names)):
+                    await self._link.fetch(_NOTIFY, text)
+            except Exception as error:
+                if not is_weather(error) and not isinstance(error, StoreUnavailable):
+                    raise
+            await asyncio.sleep(_QUIET_SECONDS)
+
+    async def _hold(self, worker: int) -> None:
+        answer = await self._link.ask(sql.HOLD_LIVENESS, worker)
+        self._alive[worker] = answer[0][0]
+
+    async def _opened(self, connection: Connection) -> None:
+        """A new session holds no locks, hears nothing, and may come late for the leases."""
+        connection.add_termination_listener(self._broke)
+        await connection.add_listener(_CHANNEL, self._heard)
+        for worker in self._alive:
+            self._alive[worker] = await connection.fetchval(sql.HOLD_LIVENESS, worker)
+            await connection.fetchval(sql.RENEW, worker)
+
+    def _broke(self, connection: object) -> None:
+        if (self._alive or any(self._rings.values())) and (self._reviving is None or self._reviving.done()):
+            self._reviving = asyncio.get_running_loop().create_task(self._revive(), name="saga heartbeat")
+
+    async def _revive(self) -> None:
+        for pause in pauses():
+            try:
+                await self._link.fetch("SELECT 1")
+                return
+            except Exception as error:
+                if isinstance(error, StoreUnavailable):
+                    return
+                if not is_weather(error):
+                    raise
+            await asyncio.sleep(pause)
+
+    def _heard(self, connection: object, pid: int, channel: str, payload: object) -> None:
+        for ring in {ring for name in str(payload).split(",") for ring in self._rings.get(name, ())}:
+            answer = ring()
+            if inspect.isawaitable(answer):
+                task = asyncio.ensure_future(answer)
+                self._answers.add(task)
+                task.add_done_callback(self._answers.discard)
+
+
+def _texts(names: list[str]) -> Iterable[str]:
+    text = ""
+    for name in names:
+        if len(text) + len(name) >= _LONGEST:
+            yield text
+            text = ""
+        text = f"{text},{name}" if text else name
+    yield text
+
+
+def pool_name(pool: int) -> str:
+    """The name that rings for a pool."""
+    return f"p{pool}"
+
+
+def worker_name(worker: int) -> str:
+    """The name that rings for one worker."""
+    return f"w{worker}"

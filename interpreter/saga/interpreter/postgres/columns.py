@@ -1,0 +1,151 @@
+"""Batches as the columns that the write statement takes, and as smaller batches. No I/O.
+
+It must not know when or how often something is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from saga.interpreter.postgres import statements
+from saga.interpreter.store import Batch, Change, NewRun, OutboxRow, Row
+
+Columns = tuple[Any, ...]
+
+_NO_STARTS: Columns = ((),) * 7
+_NO_ROWS: Columns = ((),) * 7
+_NO_CHANGES: Columns = ((),) * 14
+_NO_OUTBOX: Columns = ((),) * 5
+_NO_REUSE: Columns = ((),) * 2
+
+
+class Query:
+    """A batch as one statement with its arguments, built once so that what is sent again is identical."""
+
+    __slots__ = ("_worker", "arguments", "batch", "changes", "epochs", "rows", "sql", "starts")
+
+    def __init__(self, worker: int, batch: Batch, epochs: dict[UUID, int], pool: Callable[[int, str], int]) -> None:
+        self._worker = worker
+        self.batch = batch
+        self.rows = row_columns(batch.rows)
+        self.starts = _unique(batch.starts)
+        self.changes = sorted(batch.changes, key=lambda change: change.run.bytes)
+        self.epochs = [(change.run, epochs.get(change.run, 0)) for change in self.changes]
+        if not (batch.outbox or batch.changes or batch.starts):
+            self.sql = statements.WRITE_ROWS
+            self.arguments: Columns = (worker, *self.rows)
+            return
+        changes = _change_columns(self.changes, self.epochs)
+        self.sql = statements.WRITE_RUNS
+        self.arguments = (worker, *_start_columns(self.starts, pool), *self.rows, *changes)
+        if batch.outbox:
+            self.sql = statements.WRITE_ALL
+            self.arguments += outbox_columns(batch.outbox)
+        if any(start.again or start.after_undone for start in self.starts):
+            self.bear_with_old_rows()
+
+    def bear_with_old_rows(self) -> bool:
+        """From now on sends the form that bears with rows that are there already; whether that is news."""
+        if self.sql is statements.WRITE_AGAIN:
+            return False
+        if self.sql is statements.WRITE_ROWS:
+            self.arguments = (self._worker, *_NO_STARTS, *self.rows, *_NO_CHANGES)
+        if self.sql is not statements.WRITE_ALL:
+            self.arguments += _NO_OUTBOX
+        self.arguments += (
+            [start.id for start in self.starts if start.again],
+            [start.id for start in self.starts if start.after_undone],
+        )
+        self.sql = statements.WRITE_AGAIN
+        return True
+
+
+def empty(worker: int) -> list[tuple[str, Columns]]:
+    """Every shape of the write statement with nothing to write."""
+    runs = (worker, *_NO_STARTS, *_NO_ROWS, *_NO_CHANGES)
+    return [
+        (statements.WRITE_ROWS, (worker, *_NO_ROWS)),
+        (statements.WRITE_RUNS, runs),
+        (statements.WRITE_ALL, (*runs, *_NO_OUTBOX)),
+        (statements.WRITE_AGAIN, (*runs, *_NO_OUTBOX, *_NO_REUSE)),
+    ]
+
+
+def row_columns(rows: Sequence[Row]) -> Columns:
+    """Journal rows by column, in the order of `Row`."""
+    return tuple(zip(*rows, strict=True)) or _NO_ROWS
+
+
+def outbox_columns(rows: Sequence[OutboxRow]) -> Columns:
+    """Outbox rows by column, in the order of `OutboxRow`."""
+    return tuple(zip(*rows, strict=True)) or _NO_OUTBOX
+
+
+def _unique(starts: Sequence[NewRun]) -> list[NewRun]:
+    """Sorted by key, so that two batches never wait for each other; of several under one key the first."""
+    first: dict[tuple[int, str], NewRun] = {}
+    for start in starts:
+        first.setdefault((start.project, start.address), start)
+    return [first[key] for key in sorted(first)]
+
+
+def _start_columns(starts: Sequence[NewRun], pool: Callable[[int, str], int]) -> Columns:
+    return (
+        [start.project for start in starts],
+        [start.address for start in starts],
+        [start.id for start in starts],
+        [start.definition for start in starts],
+        [pool(start.project, start.queue) for start in starts],
+        [stored_labels(start.labels) for start in starts],
+        [start.input for start in starts],
+    )
+
+
+def stored_labels(labels: str) -> str | None:
+    """No labels take no room."""
+    return None if labels == "{}" else labels
+
+
+def _change_columns(changes: Sequence[Change], epochs: Sequence[tuple[UUID, int]]) -> Columns:
+    return (
+        [change.run for change in changes],
+        [epoch for _, epoch in epochs],
+        [change.seq for change in changes],
+        [change.seen for change in changes],
+        [change.status for change in changes],
+        [change.due for change in changes],
+        [change.shown for change in changes],
+        [",".join(change.waiting) or None for change in changes],
+        [change.hold for change in changes],
+        [change.problem for change in changes],
+        [change.outcome for change in changes],
+        [change.output for change in changes],
+        [change.error for change in changes],
+        [change.incomplete for change in changes],
+    )
+
+
+def runs_of(batch: Batch) -> list[UUID]:
+    """Every run that the batch names, once."""
+    runs: dict[UUID, None] = dict.fromkeys(start.id for start in batch.starts)
+    runs.update(dict.fromkeys(row.run for row in batch.rows))
+    runs.update(dict.fromkeys(row.run for row in batch.outbox))
+    runs.update(dict.fromkeys(change.run for change in batch.changes))
+    return list(runs)
+
+
+def part(batch: Batch, runs: set[UUID]) -> Batch:
+    """What the batch says of these runs."""
+    return Batch(
+        [start for start in batch.starts if start.id in runs],
+        [row for row in batch.rows if row.run in runs],
+        [row for row in batch.outbox if row.run in runs],
+        [change for change in batch.changes if change.run in runs],
+    )
+
+
+def without_changes(batch: Batch, runs: set[UUID]) -> Batch:
+    """The batch but for the changes of these runs."""
+    return Batch(batch.starts, batch.rows, batch.outbox, [change for change in batch.changes if change.run not in runs])

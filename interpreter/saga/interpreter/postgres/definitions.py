@@ -1,0 +1,76 @@
+"""Projects and definitions: rarely written, kept for ever."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from saga.interpreter.postgres.connections import Link, is_weather, unavailable
+from saga.interpreter.store import DefinitionRow
+from saga.interpreter.versions import version_label
+
+_COLUMNS = "id, project, name, version, label, digest, text"
+_PROJECT = "SELECT id FROM saga.project WHERE name = $1"
+_PROJECTS = "SELECT id, name FROM saga.project"
+_NEW_PROJECT = "INSERT INTO saga.project (name) VALUES ($1) ON CONFLICT DO NOTHING"
+_LOCK = "SELECT 1 FROM saga.project WHERE id = $1 FOR UPDATE"
+_AGAIN = f"""
+UPDATE saga.definition SET registered_at = clock_timestamp() WHERE project = $1 AND digest = $2 RETURNING {_COLUMNS}"""
+_LABELS = "SELECT label FROM saga.definition WHERE project = $1 AND name = $2 AND version = $3"
+_NEW = f"""
+INSERT INTO saga.definition (project, name, version, label, digest, text) VALUES ($1, $2, $3, $4, $5, $6)
+RETURNING {_COLUMNS}"""
+_ONE = f"SELECT {_COLUMNS} FROM saga.definition WHERE id = $1"
+_LATEST = f"""
+SELECT {_COLUMNS} FROM saga.definition WHERE project = $1 AND name = $2 ORDER BY registered_at DESC LIMIT 1"""
+
+
+class Definitions:
+    """Registered definitions. Everything raises StoreUnavailable."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def project(self, name: str) -> int:
+        """See `Store.project`."""
+        rows = await self._link.ask(_PROJECT, name)
+        if not rows:
+            await self._link.ask(_NEW_PROJECT, name)
+            rows = await self._link.ask(_PROJECT, name)
+        number: int = rows[0][0]
+        return number
+
+    async def projects(self) -> dict[int, str]:
+        """See `Store.projects`."""
+        return {row[0]: row[1] for row in await self._link.ask(_PROJECTS)}
+
+    async def register(self, project: int, name: str, version: int, digest: bytes, text: str) -> DefinitionRow:
+        """See `Store.register`. One at a time in a project, so that there is one first text of a version."""
+        try:
+            async with self._link.transaction() as fetch:
+                await fetch(_LOCK, project)
+                rows = await fetch(_AGAIN, project, digest)
+                if not rows:
+                    labels = {row[0] for row in await fetch(_LABELS, project, name, version)}
+                    label = version_label(version, digest, labels)
+                    rows = await fetch(_NEW, project, name, version, label, digest, text)
+                return _row(rows[0])
+        except Exception as error:
+            if is_weather(error):
+                raise unavailable(self._link.url, error) from error
+            raise
+
+    async def definition(self, number: int) -> DefinitionRow:
+        """See `Store.definition`."""
+        rows = await self._link.ask(_ONE, number)
+        if not rows:
+            raise KeyError(number)
+        return _row(rows[0])
+
+    async def latest(self, project: int, name: str) -> DefinitionRow | None:
+        """See `Store.latest`."""
+        rows = await self._link.ask(_LATEST, project, name)
+        return _row(rows[0]) if rows else None
+
+
+def _row(row: asyncpg.Record) -> DefinitionRow:
+    return DefinitionRow(*row)

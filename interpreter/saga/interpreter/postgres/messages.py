@@ -1,0 +1,148 @@
+"""What comes from outside: starts and messages, and what runs send out.
+
+It must not know what a message means to its run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from uuid import UUID
+
+import asyncpg
+
+from saga.interpreter.postgres import statements
+from saga.interpreter.postgres.bell import Bell, pool_name, worker_name
+from saga.interpreter.postgres.columns import stored_labels
+from saga.interpreter.postgres.connections import Link
+from saga.interpreter.postgres.pools import Pools
+from saga.interpreter.store import Delivery, Message, NewRun, OutboxRow
+
+_COLLISIONS = 10
+"""Two senders of one key meet at most once for each message of theirs; more means that something else is wrong."""
+
+_TAKE_OUTBOX = """
+SELECT o.run, o.seq, o.n, o.kind, o.data FROM saga.outbox o JOIN saga.run r ON r.id = o.run
+ WHERE o.delivered_at IS NULL AND o.not_before <= clock_timestamp() AND r.project = $1
+ ORDER BY o.at, o.run, o.seq, o.n LIMIT $2"""
+_DELIVERED = """
+UPDATE saga.outbox o SET delivered_at = clock_timestamp()
+  FROM unnest($1::uuid[], $2::int[], $3::int[]) AS x(run, seq, n)
+ WHERE o.run = x.run AND o.seq = x.seq AND o.n = x.n AND o.delivered_at IS NULL"""
+
+_UNDELIVERABLE = """
+UPDATE saga.outbox SET problem = $4, not_before = clock_timestamp() + interval '30 seconds'
+ WHERE run = $1 AND seq = $2 AND n = $3 AND delivered_at IS NULL"""
+_HELD = "SELECT DISTINCT hold FROM saga.run WHERE project = $1 AND hold IS NOT NULL"
+
+
+class Messages:
+    """Starts, messages and outbox rows, through one connection. Everything raises StoreUnavailable."""
+
+    def __init__(self, link: Link, bell: Bell, pools: Pools) -> None:
+        self._link = link
+        self._bell = bell
+        self._pools = pools
+
+    async def start(self, run: NewRun) -> bool:
+        """See `Store.start`."""
+        await self._pools.know([(run.project, run.queue)])
+        pool = self._pools.number(run.project, run.queue)
+        again, after = [run.id] if run.again else [], [run.id] if run.after_undone else []
+        labels = stored_labels(run.labels)
+        stored = await self._link.ask(
+            statements.START, run.project, run.address, run.id, again, after, run.definition, pool, labels, run.input
+        )
+        if stored:
+            self._bell.ring([pool_name(pool)])
+        return bool(stored)
+
+    async def send(self, messages: Sequence[Message]) -> list[Delivery]:
+        """See `Store.send`. Runs are locked in ascending order, so that two senders never wait for each other."""
+        originals = _originals(messages)
+        unique = sorted(set(originals), key=lambda at: messages[at].run.bytes)
+        answers = dict(zip(unique, await self._send_unique([messages[at] for at in unique]), strict=True))
+        return [_answer(answers[original], repeated=original != at) for at, original in enumerate(originals)]
+
+    async def _send_unique(self, messages: list[Message]) -> list[Delivery]:
+        runs = [message.run for message in messages]
+        names = [message.name for message in messages]
+        keys = [message.key for message in messages]
+        kinds = [message.kind for message in messages]
+        data = [message.data for message in messages]
+        answers = [Delivery("unknown")] * len(messages)
+        stored = await self._once_per_key(statements.SEND, runs, kinds, names, keys, data)
+        for place, mseq, owner, _ in stored:
+            answers[place - 1] = Delivery("accepted", mseq, owner)
+        self._bell.ring({pool_name(pool) if owner is None else worker_name(owner) for _, _, owner, pool in stored})
+        if len(stored) < len(messages):
+            for place, ended, known in await self._link.ask(statements.WHY_NOT_SENT, runs, names, keys):
+                if answers[place - 1].answer != "accepted":
+                    answers[place - 1] = _why_not(ended, known)
+        return answers
+
+    async def send_to_ended(self, message: Message, outbox: OutboxRow) -> Delivery:
+        """See `Store.send_to_ended`."""
+        run, name, key = message.run, message.name, message.key
+        stored = await self._once_per_key(
+            statements.SEND_TO_ENDED, run, message.kind, name, key, message.data, outbox.kind, outbox.data
+        )
+        if stored:
+            return Delivery("accepted", stored[0][0])
+        _, ended, known = (await self._link.ask(statements.WHY_NOT_SENT, [run], [name], [key]))[0]
+        if ended is False:
+            raise ValueError(f"run {run} is open: use send")
+        return Delivery("duplicate" if known else "unknown")
+
+    async def _once_per_key(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
+        """Two that send one key at the same moment: the later one looks again and finds it there."""
+        for _ in range(_COLLISIONS):
+            with suppress(asyncpg.UniqueViolationError):
+                return await self._link.ask(sql, *arguments)
+        return await self._link.ask(sql, *arguments)
+
+    async def take_outbox(self, project: int, limit: int) -> list[OutboxRow]:
+        """See `Store.take_outbox`."""
+        return [OutboxRow._make(row) for row in await self._link.ask(_TAKE_OUTBOX, project, limit)]
+
+    async def delivered(self, rows: Sequence[OutboxRow]) -> None:
+        """See `Store.delivered`."""
+        ordered = sorted(rows, key=lambda row: (row.run.bytes, row.seq, row.n))
+        if ordered:
+            runs, seqs, numbers, _, _ = zip(*ordered, strict=True)
+            await self._link.ask(_DELIVERED, runs, seqs, numbers)
+
+    async def undeliverable(self, row: OutboxRow, problem: str) -> None:
+        """See `Store.undeliverable`."""
+        await self._link.ask(_UNDELIVERABLE, row.run, row.seq, row.n, problem)
+
+    async def held(self, project: int) -> list[str]:
+        """See `Store.held`."""
+        return [row[0] for row in await self._link.ask(_HELD, project)]
+
+    async def offer(self, project: int, holds: Sequence[str]) -> int:
+        """See `Store.offer`."""
+        pools = [row[0] for row in await self._link.ask(statements.OFFER, project, list(holds))]
+        self._bell.ring({pool_name(pool) for pool in pools})
+        return len(pools)
+
+
+def _originals(messages: Sequence[Message]) -> list[int]:
+    """For each message the place of the first one with its run, name and key."""
+    first: dict[tuple[UUID, str, str], int] = {}
+    return [
+        at if message.key is None else first.setdefault((message.run, message.name, message.key), at)
+        for at, message in enumerate(messages)
+    ]
+
+
+def _answer(delivery: Delivery, repeated: bool) -> Delivery:
+    return Delivery("duplicate") if repeated and delivery.answer == "accepted" else delivery
+
+
+def _why_not(ended: bool | None, known: bool) -> Delivery:
+    if ended is None:
+        return Delivery("unknown")
+    if known:
+        return Delivery("duplicate")
+    return Delivery("ended" if ended else "unknown")

@@ -1,0 +1,130 @@
+"""What people and programs ask about runs: lists, one run, its journal, its mail. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from saga.interpreter.postgres import statements
+from saga.interpreter.postgres.connections import Link
+from saga.interpreter.postgres.lease_statements import IDLE_KINDS
+from saga.interpreter.status import Status
+from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow
+
+_SELECT = f"""
+SELECT r.id, r.project, p.queue, r.definition, d.name, d.label, r.address, r.status, r.shown, r.waiting, r.hold,
+       r.problem, r.outcome, r.input, r.output, r.error, coalesce(r.labels, jsonb_build_object()), r.incomplete,
+       saga.micros(r.due), r.owner, w.id IS NOT NULL,
+       CASE WHEN r.crashes = 0 OR EXISTS (SELECT 1 FROM saga.journal j WHERE j.run = r.id AND j.seq > r.crash_seq
+                                             AND j.kind NOT IN ({IDLE_KINDS})) THEN 0 ELSE r.crashes END,
+       saga.micros(r.created_at), saga.micros(r.closed_at),
+       coalesce((SELECT max(j.seq) FROM saga.journal j WHERE j.run = r.id), 0), r.mbox
+  FROM {{runs}}
+  JOIN saga.pool p ON p.id = r.pool
+  JOIN saga.definition d ON d.id = r.definition
+  LEFT JOIN saga.worker w ON w.id = r.owner AND w.lease_until > clock_timestamp()
+"""
+_ONE = _SELECT.format(runs="saga.run r") + " WHERE r.id = $1"
+_FULL_ADDRESS = (
+    _SELECT.format(
+        runs="saga.project q JOIN saga.key k ON k.project = q.id AND k.key = $1 JOIN saga.run r ON r.id = k.run"
+    )
+    + " WHERE $2::smallint IS NULL OR q.id = $2 ORDER BY r.id DESC"
+)
+_BARE_ID = (
+    _SELECT.format(
+        runs="(SELECT DISTINCT project, name FROM saga.definition) q"
+        " JOIN saga.key k ON k.project = q.project AND k.key = q.name || '/' || $1 JOIN saga.run r ON r.id = k.run"
+    )
+    + " WHERE $2::smallint IS NULL OR q.project = $2 ORDER BY r.id DESC"
+)
+_JOURNAL = """
+SELECT run, seq, kind, step, attempt, at, data FROM saga.journal WHERE run = $1 AND seq > $2 ORDER BY seq"""
+_OUTBOX = "SELECT run, seq, n, kind, data FROM saga.outbox WHERE run = $1 ORDER BY seq, n"
+
+
+class Questions:
+    """Reads through one connection. Everything raises StoreUnavailable."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def by_address(self, address: str, project: int | None) -> list[RunRow]:
+        """See `Store.by_address`."""
+        rows = await self._link.ask(_FULL_ADDRESS if "/" in address else _BARE_ID, address, project)
+        return [_run_row(row) for row in rows]
+
+    async def run(self, run: UUID) -> RunRow | None:
+        """See `Store.run`."""
+        rows = await self._link.ask(_ONE, run)
+        return _run_row(rows[0]) if rows else None
+
+    async def runs(
+        self,
+        project: int | None,
+        saga: str | None,
+        statuses: Sequence[Status],
+        shown: str | None,
+        label: tuple[str, str] | None,
+        waiting_for: str | None,
+        since: int | None,
+        before: UUID | None,
+        limit: int,
+    ) -> list[RunRow]:
+        """See `Store.runs`. The text holds only the conditions asked for, so that an index fits."""
+        conditions = _Conditions()
+        conditions.add("r.project = {}::smallint", project)
+        conditions.add("r.id < {}::uuid", before)
+        conditions.add("d.name = {}::text", saga)
+        conditions.add("r.shown = {}::text", shown)
+        conditions.add("{}::text = ANY(r.waiting)", waiting_for)
+        conditions.add("r.created_at >= saga.moment({}::bigint)", since)
+        if statuses:
+            conditions.texts.append(f"r.status IN ({', '.join(str(int(status)) for status in statuses)})")
+        if label is not None:
+            conditions.add("r.labels ->> {}::text = {}::text", *label)
+        conditions.arguments.append(limit)
+        last = len(conditions.arguments)
+        sql = f"{_SELECT.format(runs='saga.run r')} {conditions.where()} ORDER BY r.id DESC LIMIT ${last}"
+        return [_run_row(row) for row in await self._link.ask_once(sql, *conditions.arguments)]
+
+    async def journal(self, run: UUID, after: int) -> list[Row]:
+        """See `Store.journal`."""
+        return [Row._make(row) for row in await self._link.ask(_JOURNAL, run, after)]
+
+    async def inbox(self, run: UUID, after: int) -> list[InboxRow]:
+        """See `Store.inbox`."""
+        return [InboxRow._make(row) for row in await self._link.ask(statements.LOAD_INBOX, [run], [after])]
+
+    async def outbox(self, run: UUID) -> list[OutboxRow]:
+        """See `Store.outbox`."""
+        return [OutboxRow._make(row) for row in await self._link.ask(_OUTBOX, run)]
+
+
+class _Conditions:
+    """A WHERE clause in the making."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.arguments: list[Any] = []
+
+    def add(self, text: str, *values: object) -> None:
+        """One condition with a ``{}`` for each value; none when the value is None."""
+        if values != (None,):
+            first = len(self.arguments) + 1
+            self.texts.append(text.format(*(f"${first + at}" for at in range(len(values)))))
+            self.arguments.extend(values)
+
+    def where(self) -> str:
+        """The clause."""
+        return f"WHERE {' AND '.join(self.texts)}" if self.texts else ""
+
+
+def _run_row(row: asyncpg.Record) -> RunRow:
+    values = list(row)
+    values[7] = Status(values[7])
+    values[9] = tuple(values[9] or ())
+    return RunRow(*values)

@@ -1,0 +1,251 @@
+"""The SQL of the engine's hot path, one text each: write, claim, load, messages, takeover.
+
+It must not know Python's side of it: connections, retries, what rows mean. Why the statements look as they do is in
+engine.md C3 and spike.md ("Traps met"); each runs in READ COMMITTED by itself.
+
+``f`` is the fence: a worker that was declared dead has no row there, and whatever depends on ``f`` then does nothing.
+"""
+
+from __future__ import annotations
+
+_FENCE = "f AS MATERIALIZED (SELECT worker FROM saga.fence WHERE worker = $1 FOR KEY SHARE)"
+
+# A used key is pointed to the new run where a person asked for it ($again: the run has ended) or the file allows it
+# ($after: it ended compensated). The planner must not turn IN into a join: hash joins are off, so it would be n * n.
+_KEY_CONFLICT = """
+  ON CONFLICT (project, key) DO UPDATE SET run = excluded.run
+    WHERE (excluded.run = ANY({again}::uuid[])
+           AND EXISTS (SELECT 1 FROM saga.run o WHERE o.id = k.run AND o.status >= 10))
+       OR (excluded.run = ANY({after}::uuid[])
+           AND EXISTS (SELECT 1 FROM saga.run o WHERE o.id = k.run AND o.status = 11))"""
+
+_STARTS = """
+k AS (INSERT INTO saga.key AS k (project, key, run)
+  SELECT x.project, x.key, x.run
+    FROM f, unnest({project}::smallint[], {address}::text[], {run}::uuid[]) AS x(project, key, run)
+  {key_conflict}
+  RETURNING run),
+s AS (INSERT INTO saga.run (id, created_at, definition, owner, epoch, project, pool, address, labels, input)
+  SELECT x.run, now(), x.definition, f.worker, 1, x.project, x.pool, x.address, x.labels, x.input
+    FROM f, unnest({project}::smallint[], {address}::text[], {run}::uuid[], {definition}::int[], {pool}::smallint[],
+                   {labels}::jsonb[], {input}::jsonb[])
+         AS x(project, address, run, definition, pool, labels, input)
+   WHERE (x.run IN (SELECT run FROM k)) IS TRUE
+  RETURNING id)"""
+
+_ROWS = """
+e AS (INSERT INTO saga.journal (run, at, worker, seq, step, attempt, kind, data)
+  SELECT x.run, x.at, f.worker, x.seq, x.step, x.attempt, x.kind, x.data
+    FROM f, unnest({run}::uuid[], {seq}::int[], {kind}::smallint[], {step}::int[], {attempt}::int[], {at}::bigint[],
+                   {data}::jsonb[]) AS x(run, seq, kind, step, attempt, at, data)
+  {conflict} RETURNING seq)"""
+
+_OUTBOX = """
+o AS (INSERT INTO saga.outbox (run, seq, n, kind, data)
+  SELECT x.run, x.seq, x.n, x.kind, x.data
+    FROM f, unnest({run}::uuid[], {seq}::int[], {n}::int[], {kind}::text[], {data}::jsonb[])
+         AS x(run, seq, n, kind, data)
+  {conflict} RETURNING seq)"""
+
+# IS NOT DISTINCT FROM keeps the planner off the index on owner (spike.md, trap 2); epoch keeps a batch that is sent
+# again from parking a run that was claimed again in between.
+_CHANGES = """
+u AS (UPDATE saga.run r
+    SET owner = NULL, seq = x.seq, mread = x.seen, status = x.status, due = saga.moment(x.due), shown = x.shown,
+        waiting = string_to_array(x.waiting, ','), hold = x.hold, problem = x.problem, outcome = x.outcome,
+        output = x.output, error = x.error, incomplete = x.incomplete,
+        closed_at = CASE WHEN x.status >= 10 THEN now() END
+   FROM f, unnest({run}::uuid[], {epoch}::int[], {seq}::int[], {seen}::int[], {status}::smallint[], {due}::bigint[],
+                  {shown}::text[], {waiting}::text[], {hold}::text[], {problem}::jsonb[], {outcome}::text[],
+                  {output}::jsonb[], {error}::jsonb[], {incomplete}::bool[])
+        AS x(run, epoch, seq, seen, status, due, shown, waiting, hold, problem, outcome, output, error, incomplete)
+  WHERE r.id = x.run AND r.owner IS NOT DISTINCT FROM f.worker AND r.epoch = x.epoch AND r.mbox = x.seen
+  RETURNING r.id, r.pool, r.due, r.hold),
+w AS (INSERT INTO saga.wake (pool, due, run)
+  SELECT pool, due, id FROM u WHERE due IS NOT NULL AND hold IS NULL ON CONFLICT DO NOTHING)"""
+
+_SECTIONS = {
+    "starts": (_STARTS, ("project", "address", "run", "definition", "pool", "labels", "input")),
+    "rows": (_ROWS, ("run", "seq", "kind", "step", "attempt", "at", "data")),
+    "changes": (
+        _CHANGES,
+        (
+            *("run", "epoch", "seq", "seen", "status", "due", "shown", "waiting"),
+            *("hold", "problem", "outcome", "output", "error", "incomplete"),
+        ),
+    ),
+    "outbox": (_OUTBOX, ("run", "seq", "n", "kind", "data")),
+}
+
+
+def _write(*sections: str, again: bool = False) -> str:
+    """The write statement with these sections; parameters are the worker, then each section's columns in order.
+
+    ``again``: bears with rows that are there already; two more parameters name the runs that may take over a used key.
+    It answers one row: now in microseconds and how many starts, rows and changes were written; none when fenced.
+    """
+    parts, number = [_FENCE], 2
+    last = 2 + sum(len(_SECTIONS[section][1]) for section in sections)
+    on_conflict = {
+        "conflict": "ON CONFLICT DO NOTHING" if again else "",
+        "key_conflict": _KEY_CONFLICT.format(again=f"${last}", after=f"${last + 1}") if again else "",
+    }
+    for section in sections:
+        text, columns = _SECTIONS[section]
+        parts.append(text.format(**on_conflict, **{column: f"${number + at}" for at, column in enumerate(columns)}))
+        number += len(columns)
+    counts = [
+        f"(SELECT count(*) FROM {name})" if section in sections else "0"
+        for section, name in (("starts", "s"), ("rows", "e"), ("changes", "u"))
+    ]
+    return f"WITH {','.join(parts)}\nSELECT saga.micros(now()), {', '.join(counts)} FROM f"
+
+
+WRITE_ROWS = _write("rows")
+"""Journal rows only: half the cost of the larger shapes when one run is worked at a time."""
+WRITE_RUNS = _write("starts", "rows", "changes")
+WRITE_ALL = _write("starts", "rows", "changes", "outbox")
+WRITE_AGAIN = _write("starts", "rows", "changes", "outbox", again=True)
+"""For what may be there already. The others fail on such rows: looking out for them costs a sixth of the WAL."""
+
+WRITTEN_STARTS = "SELECT id, saga.micros(created_at) FROM saga.run WHERE id = ANY($1::uuid[])"
+
+WRITTEN_ROWS = """
+SELECT j.run, j.seq
+  FROM unnest($2::uuid[], $3::int[], $4::smallint[], $5::int[], $6::int[], $7::bigint[], $8::jsonb[])
+       AS x(run, seq, kind, step, attempt, at, data)
+  JOIN saga.journal j ON j.run = x.run AND j.seq = x.seq
+ WHERE j.worker = $1 AND j.kind = x.kind AND j.step = x.step AND j.attempt = x.attempt AND j.at = x.at
+   AND j.data = x.data"""
+"""Which of these rows are there and ours: equal in all they say."""
+
+WRITTEN_CHANGES = """
+SELECT r.id FROM unnest($2::uuid[], $3::int[]) AS x(run, epoch) JOIN saga.run r ON r.id = x.run
+ WHERE (r.owner = $1 AND r.epoch = x.epoch) IS NOT TRUE"""
+"""Which of these runs left this claim. As long as the fence stands only our own change can have done that."""
+
+LOCKED_RUNS = "SELECT id FROM saga.run WHERE id = ANY($1::uuid[]) FOR UPDATE SKIP LOCKED"
+
+FENCE_STANDS = "SELECT 1 FROM saga.fence WHERE worker = $1"
+
+JOURNAL_IN_TRANSACTION = f"""
+WITH {_FENCE}
+INSERT INTO saga.journal (run, at, worker, seq, step, attempt, kind, data)
+SELECT $2, $7, f.worker, $3, $5, $6, $4, $8 FROM f
+ON CONFLICT DO NOTHING RETURNING seq"""
+
+OUTBOX_IN_TRANSACTION = """
+INSERT INTO saga.outbox (run, seq, n, kind, data)
+SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::jsonb[])"""
+
+START = (
+    """
+WITH k AS (INSERT INTO saga.key AS k (project, key, run) VALUES ($1, $2, $3)"""
+    + _KEY_CONFLICT.format(again="$4", after="$5")
+    + """
+  RETURNING run),
+s AS (INSERT INTO saga.run (id, created_at, due, definition, project, pool, address, labels, input)
+  SELECT run, now(), clock_timestamp(), $6, $1, $7, $2, $8, $9 FROM k RETURNING pool, due, id),
+w AS (INSERT INTO saga.wake (pool, due, run) SELECT pool, due, id FROM s)
+SELECT id FROM s"""
+)
+
+# A claim waits for nobody: locked runs keep their wake rows for the next round. Wake rows of runs that are gone go too.
+_TAKEN = """
+c AS (UPDATE saga.run r SET owner = $1, epoch = r.epoch + 1, due = NULL
+   FROM l WHERE r.id = l.id AND r.owner IS NULL AND r.status < 10 AND r.hold IS NULL AND {due}
+  RETURNING r.id, r.epoch, r.definition, r.project, r.pool, r.address, r.input, r.status, r.created_at, r.lost_epoch,
+            r.crashes, r.crash_seq, r.mbox, r.mread)"""
+
+_CLAIMED = """
+SELECT c.id, c.epoch, c.definition, c.project, c.pool, c.address, c.input, c.status, saga.micros(c.created_at),
+       c.lost_epoch = c.epoch - 1, c.crashes, c.crash_seq, c.mbox, c.mread
+"""
+
+CLAIM = f"""
+WITH {_FENCE},
+d AS MATERIALIZED (SELECT w.pool, w.due, w.run FROM f, LATERAL (
+    SELECT pool, due, run FROM saga.wake WHERE pool = $2 AND due <= clock_timestamp()
+     ORDER BY due, run LIMIT $3 FOR UPDATE SKIP LOCKED) w),
+l AS MATERIALIZED (SELECT r.id FROM (SELECT DISTINCT run FROM d ORDER BY run) x JOIN saga.run r ON r.id = x.run
+    FOR UPDATE OF r SKIP LOCKED),
+x AS (DELETE FROM saga.wake w USING d
+    WHERE w.pool = d.pool AND w.due = d.due AND w.run = d.run
+      AND ((d.run IN (SELECT id FROM l)) IS TRUE OR NOT EXISTS (SELECT 1 FROM saga.run g WHERE g.id = d.run))),
+{_TAKEN.format(due="r.due <= clock_timestamp()")}
+{_CLAIMED} FROM f LEFT JOIN c ON true"""
+"""Due runs of one pool, at most $3. No row: fenced. One row of nulls: nothing is due."""
+
+CLAIM_RUN = f"""
+WITH {_FENCE},
+l AS MATERIALIZED (SELECT r.id, r.pool, r.due FROM f, saga.run r WHERE r.id = $2 FOR UPDATE OF r),
+x AS (DELETE FROM saga.wake w USING l WHERE w.pool = l.pool AND w.due = l.due AND w.run = l.id),
+{_TAKEN.format(due="($3 OR r.due <= clock_timestamp())")}
+{_CLAIMED} FROM f LEFT JOIN c ON true"""
+"""One run, due or ($3) not. Answers as CLAIM."""
+
+LOCK_FENCE = "SELECT 1 FROM saga.fence WHERE worker = $1 FOR UPDATE"
+"""Waits until nothing of this worker is under way; what is asked next in the transaction sees all of it."""
+
+OWNED = _CLAIMED + " FROM saga.run c WHERE c.owner = $1 ORDER BY c.id"
+
+LOAD_JOURNAL = """
+SELECT j.run, j.seq, j.kind, j.step, j.attempt, j.at, j.data
+  FROM unnest($1::uuid[]) AS x(run),
+       LATERAL (SELECT * FROM saga.journal WHERE run = x.run AND seq > $2 ORDER BY seq) j"""
+
+LOAD_INBOX = """
+SELECT i.run, i.mseq, i.kind, i.name, i.key, i.data, saga.micros(i.at)
+  FROM unnest($1::uuid[], $2::int[]) AS x(run, mread),
+       LATERAL (SELECT * FROM saga.inbox WHERE run = x.run AND mseq > x.mread ORDER BY mseq) i"""
+
+SEND = """
+WITH x AS (SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::jsonb[])
+                        WITH ORDINALITY AS x(run, kind, name, key, data, n)),
+m AS (SELECT run, count(*)::int AS total, array_agg(n ORDER BY n) AS ns, array_agg(kind ORDER BY n) AS kinds,
+             array_agg(name ORDER BY n) AS names, array_agg(key ORDER BY n) AS keys, array_agg(data ORDER BY n) AS datas
+        FROM x
+       WHERE NOT EXISTS (SELECT 1 FROM saga.inbox i WHERE i.run = x.run AND i.name = x.name AND i.key = x.key)
+       GROUP BY run ORDER BY run),
+u AS (UPDATE saga.run r
+    SET mbox = r.mbox + m.total, due = CASE WHEN r.owner IS NULL THEN clock_timestamp() ELSE r.due END
+   FROM m WHERE r.id = m.run AND r.status < 10
+  RETURNING r.id, r.mbox - m.total AS before, r.mbox, r.owner, r.pool, r.due, m.ns, m.kinds, m.names, m.keys, m.datas),
+i AS (INSERT INTO saga.inbox (run, mseq, kind, name, key, data)
+  SELECT u.id, u.before + y.place, y.kind, y.name, y.key, y.data
+    FROM u, unnest(u.kinds, u.names, u.keys, u.datas) WITH ORDINALITY AS y(kind, name, key, data, place)),
+w AS (INSERT INTO saga.wake (pool, due, run) SELECT pool, due, id FROM u WHERE owner IS NULL ON CONFLICT DO NOTHING),
+b AS (INSERT INTO saga.mail (worker, run, mseq) SELECT owner, id, mbox FROM u WHERE owner IS NOT NULL
+  ON CONFLICT DO NOTHING)
+SELECT y.n, u.before + y.place, u.owner, u.pool FROM u, unnest(u.ns) WITH ORDINALITY AS y(n, place)"""
+"""Messages in ascending order of run. Answers those stored: their place (from 1), mailbox number, owner and pool."""
+
+WHY_NOT_SENT = """
+SELECT x.n, r.status >= 10,
+       EXISTS (SELECT 1 FROM saga.inbox i WHERE i.run = x.run AND i.name = x.name AND i.key = x.key)
+  FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY AS x(run, name, key, n)
+  LEFT JOIN saga.run r ON r.id = x.run"""
+
+SEND_TO_ENDED = """
+WITH u AS (UPDATE saga.run r SET mbox = r.mbox + 1
+   WHERE r.id = $1 AND r.status >= 10
+     AND NOT EXISTS (SELECT 1 FROM saga.inbox i WHERE i.run = $1 AND i.name = $3 AND i.key = $4)
+  RETURNING r.mbox),
+i AS (INSERT INTO saga.inbox (run, mseq, kind, name, key, data) SELECT $1, u.mbox, $2, $3, $4, $5 FROM u),
+o AS (INSERT INTO saga.outbox (run, seq, n, kind, data) SELECT $1, 0, u.mbox, $6, $7 FROM u)
+SELECT mbox FROM u"""
+
+MAIL = "DELETE FROM saga.mail WHERE worker = $1 RETURNING run"
+
+SHOW = f"""
+WITH {_FENCE}
+UPDATE saga.run r SET shown = x.shown FROM f, unnest($2::uuid[], $3::text[]) AS x(run, shown)
+ WHERE r.id = x.run AND r.owner IS NOT DISTINCT FROM f.worker AND r.shown IS DISTINCT FROM x.shown"""
+
+OFFER = """
+WITH u AS (UPDATE saga.run r SET hold = NULL, problem = NULL, due = clock_timestamp()
+   FROM (SELECT id FROM saga.run WHERE project = $1 AND hold = ANY($2::text[]) ORDER BY id) x
+  WHERE r.id = x.id AND r.hold = ANY($2::text[]) AND r.owner IS NULL AND r.status < 10
+  RETURNING r.pool, r.due, r.id),
+w AS (INSERT INTO saga.wake (pool, due, run) SELECT pool, due, id FROM u ON CONFLICT DO NOTHING)
+SELECT pool FROM u"""

@@ -1,0 +1,258 @@
+"""The store on Postgres: what each question of the port is answered by. The rooms beside it do the work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from uuid import UUID
+
+from saga.interpreter.postgres import migrations, statements
+from saga.interpreter.postgres.bell import Bell, Ring, pool_name, worker_name
+from saga.interpreter.postgres.claiming import Claimer
+from saga.interpreter.postgres.connections import Link, connect, is_weather, unavailable
+from saga.interpreter.postgres.definitions import Definitions
+from saga.interpreter.postgres.hands import Hands
+from saga.interpreter.postgres.leases import Leases
+from saga.interpreter.postgres.messages import Messages
+from saga.interpreter.postgres.pools import Pools
+from saga.interpreter.postgres.questions import Questions
+from saga.interpreter.postgres.transactions import Transactions
+from saga.interpreter.postgres.writing import Writer
+from saga.interpreter.status import Status
+from saga.interpreter.store import (
+    Batch,
+    Claimed,
+    DefinitionRow,
+    Delivery,
+    InboxRow,
+    Message,
+    NewRun,
+    OutboxRow,
+    Row,
+    RunRow,
+    Transaction,
+    WorkerInfo,
+    Written,
+)
+
+
+class PostgresStore:
+    """See `saga.interpreter.store.Store`. Make one with `open`.
+
+    Connections are opened when first used: a client for starts, messages and questions; for workers one that writes,
+    one that claims, one for lease and doorbell; a few for `sql` steps.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._client = Link(url, "client")
+        self._claims = Link(url, "claims", {"lock_timeout": "250ms"})
+        self._pools = Pools(self._client)
+        self._bell = Bell(url)
+        self._hands = Hands()
+        self._definitions = Definitions(self._client)
+        self._questions = Questions(self._client)
+        self._messages = Messages(self._client, self._bell, self._pools)
+        self._leases = Leases(self._claims, self._bell, self._pools)
+        self._writer = Writer(url, self._pools)
+        self._claimer = Claimer(self._claims, self._pools)
+        self._transactions = Transactions(url, self._claims)
+
+    @classmethod
+    async def open(cls, url: str, *, upgrade: bool = False) -> PostgresStore:
+        """A store on the database at ``url`` (``postgresql://…``).
+
+        ``upgrade``: brings the schema up to date first. Raises StoreUnavailable, and StoreMismatch when the schema is
+        not the one this program works with.
+        """
+        if upgrade:
+            await migrations.upgrade(url)
+        try:
+            connection = await connect(url, "check", {})
+            try:
+                await migrations.check(connection, url)
+            finally:
+                await connection.close(timeout=5)
+        except Exception as error:
+            if is_weather(error):
+                raise unavailable(url, error) from error
+            raise
+        return cls(url)
+
+    async def close(self) -> None:
+        """See `Store.close`."""
+        await self._bell.close()
+        await self._writer.close()
+        await self._transactions.close()
+        await self._claims.close()
+        await self._client.close()
+
+    async def now(self) -> int:
+        """See `Store.now`."""
+        now: int = (await self._client.ask("SELECT saga.micros(clock_timestamp())"))[0][0]
+        return now
+
+    # -- projects and definitions
+
+    async def project(self, name: str) -> int:
+        """See `Store.project`."""
+        return await self._definitions.project(name)
+
+    async def projects(self) -> dict[int, str]:
+        """See `Store.projects`."""
+        return await self._definitions.projects()
+
+    async def register(self, project: int, name: str, version: int, digest: bytes, text: str) -> DefinitionRow:
+        """See `Store.register`."""
+        return await self._definitions.register(project, name, version, digest, text)
+
+    async def definition(self, number: int) -> DefinitionRow:
+        """See `Store.definition`."""
+        return await self._definitions.definition(number)
+
+    async def latest(self, project: int, name: str) -> DefinitionRow | None:
+        """See `Store.latest`."""
+        return await self._definitions.latest(project, name)
+
+    # -- from outside
+
+    async def start(self, run: NewRun) -> bool:
+        """See `Store.start`."""
+        return await self._messages.start(run)
+
+    async def send(self, messages: Sequence[Message]) -> list[Delivery]:
+        """See `Store.send`."""
+        return await self._messages.send(messages)
+
+    async def send_to_ended(self, message: Message, outbox: OutboxRow) -> Delivery:
+        """See `Store.send_to_ended`."""
+        return await self._messages.send_to_ended(message, outbox)
+
+    async def by_address(self, address: str, project: int | None = None) -> list[RunRow]:
+        """See `Store.by_address`."""
+        return await self._questions.by_address(address, project)
+
+    async def run(self, run: UUID) -> RunRow | None:
+        """See `Store.run`."""
+        return await self._questions.run(run)
+
+    async def runs(
+        self,
+        *,
+        project: int | None = None,
+        saga: str | None = None,
+        statuses: Sequence[Status] = (),
+        shown: str | None = None,
+        label: tuple[str, str] | None = None,
+        waiting_for: str | None = None,
+        since: int | None = None,
+        before: UUID | None = None,
+        limit: int = 50,
+    ) -> list[RunRow]:
+        """See `Store.runs`."""
+        return await self._questions.runs(project, saga, statuses, shown, label, waiting_for, since, before, limit)
+
+    async def journal(self, run: UUID, after: int = 0) -> list[Row]:
+        """See `Store.journal`."""
+        return await self._questions.journal(run, after)
+
+    async def inbox(self, run: UUID, after: int = 0) -> list[InboxRow]:
+        """See `Store.inbox`."""
+        return await self._questions.inbox(run, after)
+
+    async def outbox(self, run: UUID) -> list[OutboxRow]:
+        """See `Store.outbox`."""
+        return await self._questions.outbox(run)
+
+    async def workers(self) -> list[WorkerInfo]:
+        """See `Store.workers`."""
+        return await self._leases.workers()
+
+    # -- as a worker
+
+    async def enlist(
+        self, project: int, queues: Sequence[str], only: UUID | None, host: str, pid: int, lease: int
+    ) -> int:
+        """See `Store.enlist`. Every hot statement is prepared and run once, empty: the first real one is quick."""
+        hand = await self._leases.enlist(project, queues, only, host, pid, lease)
+        await self._writer.warm(hand.worker)
+        await self._claimer.warm(hand.worker)
+        self._hands.add(hand)
+        return hand.worker
+
+    async def renew(self, worker: int) -> int:
+        """See `Store.renew`."""
+        return await self._bell.renew(worker)
+
+    async def retire(self, worker: int) -> None:
+        """See `Store.retire`."""
+        self._hands.drop(worker)
+        await self._leases.retire(worker)
+
+    async def write(self, worker: int, batch: Batch) -> Written:
+        """See `Store.write`."""
+        return await self._writer.write(self._hands.of(worker), batch)
+
+    async def settle(self, worker: int, run: UUID, after: int, judge: Callable[[list[InboxRow]], Batch]) -> Written:
+        """See `Store.settle`."""
+        return await self._writer.settle(self._hands.of(worker), run, after, judge)
+
+    async def claim(self, worker: int, limit: int, only: UUID | None = None) -> list[Claimed]:
+        """See `Store.claim`."""
+        hand = self._hands.of(worker)
+        run = only or hand.only
+        if run is not None:
+            return await self._claimer.claim_run(hand, run, due_or_not=False)
+        return await self._claimer.claim_due(hand, limit)
+
+    async def claim_one(self, worker: int, run: UUID) -> list[Claimed]:
+        """See `Store.claim_one`."""
+        return await self._claimer.claim_run(self._hands.of(worker), run, due_or_not=True)
+
+    async def mail(self, worker: int) -> list[UUID]:
+        """See `Store.mail`. When an answer was lost, every run in hand may have mail."""
+        hand = self._hands.of(worker)
+        unsure, hand.unsure_of_mail = hand.unsure_of_mail, True
+        rows = await self._claims.ask(statements.MAIL, worker)
+        hand.unsure_of_mail = False
+        return list(hand.epochs if unsure else dict.fromkeys(row[0] for row in rows))
+
+    async def show(self, worker: int, shown: Sequence[tuple[UUID, str]]) -> None:
+        """See `Store.show`."""
+        self._hands.of(worker)
+        if shown:
+            runs, texts = zip(*sorted(shown, key=lambda pair: pair[0].bytes), strict=True)
+            await self._claims.ask(statements.SHOW, worker, runs, texts)
+
+    async def held(self, worker: int) -> list[str]:
+        """See `Store.held`."""
+        return await self._messages.held(self._hands.of(worker).project)
+
+    async def offer(self, worker: int, holds: Sequence[str]) -> int:
+        """See `Store.offer`."""
+        return await self._messages.offer(self._hands.of(worker).project, holds)
+
+    async def sweep(self, worker: int) -> int:
+        """See `Store.sweep`."""
+        self._hands.of(worker)
+        return await self._leases.sweep(worker)
+
+    async def take_outbox(self, worker: int, limit: int) -> list[OutboxRow]:
+        """See `Store.take_outbox`."""
+        return await self._messages.take_outbox(self._hands.of(worker).project, limit)
+
+    async def delivered(self, rows: Sequence[OutboxRow]) -> None:
+        """See `Store.delivered`."""
+        await self._messages.delivered(rows)
+
+    async def undeliverable(self, row: OutboxRow, problem: str) -> None:
+        """See `Store.undeliverable`."""
+        await self._messages.undeliverable(row, problem)
+
+    def transaction(self, worker: int) -> AbstractAsyncContextManager[Transaction]:
+        """See `Store.transaction`."""
+        return self._transactions.open(self._hands.of(worker).worker)
+
+    async def listen(self, worker: int, ring: Ring) -> None:
+        """See `Store.listen`."""
+        hand = self._hands.of(worker)
+        await self._bell.listen([worker_name(worker), *map(pool_name, hand.pools)], ring)

@@ -1,0 +1,73 @@
+"""Making a new run out of a definition and an input: its id, address, labels, and the normalised input.
+
+This room must not know who asks or where it is stored.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from uuid import UUID
+
+from saga.interpreter.store import DefinitionRow, NewRun
+from saga.schema.definition import Definition
+from saga.schema.expressions import ExpressionFailed
+from saga.schema.values import Value, ValueProblem, dump
+
+LONGEST_ID = 200
+"""Characters of a run's id."""
+
+DEFAULT_QUEUE = "default"
+
+
+def new_id() -> UUID:
+    """A uuidv7 (RFC 9562, 5.7): its time part keeps index inserts at the right edge."""
+    milliseconds = time.time_ns() // 1_000_000
+    random = int.from_bytes(os.urandom(10), "big")
+    bits = (milliseconds & (2**48 - 1)) << 80 | 0x7 << 76 | (random >> 68 & 0xFFF) << 64 | 0b10 << 62
+    return UUID(int=bits | random & (2**62 - 1))
+
+
+def new_run(
+    row: DefinitionRow, definition: Definition, given: Value, *, key: str | None = None, again: bool = False
+) -> tuple[NewRun, Value]:
+    """A run to be stored and its prepared input. ``key``: the id to use instead of the one the file computes.
+
+    Raises ValueProblem: code ``validation`` for an input that does not fit, ``id`` for an id that cannot be computed.
+    """
+    prepared = definition.input.prepare(given)
+    names = {"input": prepared}
+    number = new_id()
+    identity = key if key is not None else _identity(definition, names, number)
+    labels = {name: template.evaluate(names) for name, template in definition.labels.items()}
+    run = NewRun(
+        number,
+        row.id,
+        row.project,
+        DEFAULT_QUEUE,
+        f"{definition.name}/{identity}",
+        dump(prepared),
+        dump(labels),
+        again=again,
+        after_undone=definition.id_reuse == "after_undone",
+    )
+    return run, prepared
+
+
+def _identity(definition: Definition, names: dict[str, Value], number: UUID) -> str:
+    if definition.id is None:
+        return str(number)
+    try:
+        value = definition.id.evaluate(names)
+    except ExpressionFailed as problem:
+        raise ValueProblem("id", f"the id of the run cannot be computed: {problem}", "") from problem
+    return check_id(value if isinstance(value, str) else str(value))
+
+
+def check_id(text: str) -> str:
+    """An id as given by people. Raises ValueProblem (code ``id``)."""
+    if not text or len(text) > LONGEST_ID:
+        raise ValueProblem("id", f"the id of a run has 1 to {LONGEST_ID} characters", "")
+    if not text.isprintable() or any(character in "/ " for character in text):
+        raise ValueProblem("id", f"the id of a run has no spaces, slashes or control characters: {text!r}", "")
+    return text

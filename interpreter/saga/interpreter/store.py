@@ -1,0 +1,403 @@
+"""The port to durable storage: what the rest of the program may ask of it, and in which shapes.
+
+Two leaves implement it: Postgres (the product) and memory (tests, virtual time). This room must not know either, nor
+the machine: rows here are plain data. All points in time are microseconds since the Unix epoch by the store's own clock.
+The rules behind the statements (fence, mailbox, claim in two statements) are in engine.md C3 and semantics.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+from saga.interpreter.status import Status
+
+
+class StoreUnavailable(Exception):
+    """The database is out of reach for now ("weather", promises.md): try again. ``str()`` says what and where."""
+
+
+class StoreMismatch(Exception):
+    """The database's schema is not the one this program works with. ``str()`` names the command that mends it."""
+
+
+class Fenced(Exception):
+    """This worker was declared dead: its runs belong to others now. It must stop working at once."""
+
+
+class NotCommitted(Exception):
+    """The commit of a `Store.transaction` got lost on its way and did not happen: nothing was done, try again."""
+
+
+NO_PROGRESS_KINDS = (6, 7)
+"""Kinds of journal rows that are no progress when crashes are counted: attempts lost, timer fired (semantics.md 16)."""
+CRASH_LIMIT = 5
+"""A run taken over so often without progress is stuck until a message comes."""
+CRASHING = f'{{"code": "crashing", "message": "its worker died {CRASH_LIMIT} times without progress"}}'
+"""The `RunRow.problem` of such a run."""
+
+
+class Row(NamedTuple):
+    """One journal row. ``data`` is JSON text."""
+
+    run: UUID
+    seq: int
+    kind: int
+    step: int
+    attempt: int
+    at: int
+    data: str
+
+
+class InboxRow(NamedTuple):
+    """One message to a run: a signal (kind 0) or an operator's request. ``data`` is JSON text; ``at``: when stored."""
+
+    run: UUID
+    mseq: int
+    kind: int
+    name: str
+    key: str | None
+    data: str
+    at: int
+
+
+class OutboxRow(NamedTuple):
+    """What a run sends out, stored in the commit of journal row ``seq``. ``kind``: ``start`` (another saga's run)."""
+
+    run: UUID
+    seq: int
+    n: int
+    kind: str
+    data: str
+
+
+@dataclass(slots=True)
+class NewRun:
+    """A run to be stored. ``address`` is ``name/id``. ``input`` and ``labels`` are JSON text of normalised values.
+
+    ``owned``: the writing worker keeps it (only in `Batch.starts`); else it is left to be claimed.
+    ``again``: a person asked for a new run under a used id; the key then points to the new run.
+    """
+
+    id: UUID
+    definition: int
+    project: int
+    queue: str
+    address: str
+    input: str
+    labels: str = "{}"
+    again: bool = False
+    after_undone: bool = False
+    """``id_reuse: after_undone``: a key whose run ended compensated may be used again."""
+
+
+@dataclass(slots=True)
+class Change:
+    """The last row of a claim: park, release or end. ``seen`` is the mailbox number up to which messages were read;
+    the change is refused when the mailbox has moved on. ``seq`` is the number of the last journal row.
+
+    ``due``: when to wake the run; None: only by a message. ``hold``: the run is parked until a worker offers what it
+    lacks, such as ``action:inventory.reserve`` (semantics.md 7); it is then not claimed although it may be due.
+    """
+
+    run: UUID
+    seq: int
+    seen: int
+    status: Status
+    due: int | None = None
+    shown: str | None = None
+    """The business status."""
+    waiting: tuple[str, ...] = ()
+    """Names of the signals an open wait can take."""
+    hold: str | None = None
+    problem: str | None = None
+    """JSON text: why it is stuck or held, ``{"step", "code", "message"}``."""
+    outcome: str | None = None
+    output: str | None = None
+    """JSON text; ended runs only."""
+    error: str | None = None
+    """JSON text."""
+    incomplete: bool = False
+    """Rollback incomplete (semantics.md 14)."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one statement writes: many runs at once. At most one change a run; rows ascending per run."""
+
+    starts: list[NewRun] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    outbox: list[OutboxRow] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Raises ValueError when a run that is started here is written to as well: its key may turn out to be taken."""
+        if self.starts:
+            written = {item.run for items in (self.rows, self.outbox, self.changes) for item in items}
+            for start in self.starts:
+                if start.id in written:
+                    raise ValueError(f"run {start.id} is started in this batch: what follows belongs into a later one")
+
+
+@dataclass(slots=True)
+class Written:
+    """What a batch achieved. Whatever is missing was refused.
+
+    ``starts``: run id to its creation time; a start missing here met a used key (read it with `Store.by_address`).
+    ``rows``: (run, seq) now durable *and ours*. ``changes``: runs whose change was taken.
+    ``bad``: runs with something that the database cannot keep, and its words for it; nothing of them was written.
+    """
+
+    starts: dict[UUID, int]
+    rows: set[tuple[UUID, int]]
+    changes: set[UUID]
+    bad: dict[UUID, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class RunRow:
+    """A run as lists and questions see it. JSON texts as stored."""
+
+    id: UUID
+    project: int
+    queue: str
+    definition: int
+    saga: str
+    version: str
+    """``1`` or, for a draft, ``1+3f9a``."""
+    address: str
+    status: Status
+    shown: str | None
+    waiting: tuple[str, ...]
+    hold: str | None
+    problem: str | None
+    outcome: str | None
+    input: str
+    output: str | None
+    error: str | None
+    labels: str
+    incomplete: bool
+    due: int | None
+    owner: int | None
+    owner_alive: bool
+    crashes: int
+    created_at: int
+    closed_at: int | None
+    seq: int
+    mbox: int
+
+
+@dataclass(slots=True)
+class Claimed:
+    """A run that now belongs to the claiming worker, with all it needs to go on.
+
+    ``lost``: the owner before died with the run in hand: `AttemptsLost` must be journaled before anything else.
+    ``rows``: the whole journal. ``inbox``: messages above what the journal has taken. ``mbox``: the mailbox number;
+    use the larger of it and the last inbox row.
+    """
+
+    id: UUID
+    definition: int
+    project: int
+    queue: str
+    address: str
+    input: str
+    status: Status
+    created_at: int
+    lost: bool
+    crashes: int
+    mbox: int
+    rows: list[Row]
+    inbox: list[InboxRow]
+
+
+@dataclass(slots=True)
+class DefinitionRow:
+    """A registered definition. ``label`` is the version as shown: ``1``, or ``1+3f9a`` for a draft."""
+
+    id: int
+    project: int
+    name: str
+    version: int
+    label: str
+    digest: bytes
+    text: str
+
+
+@dataclass(slots=True)
+class Message:
+    """A message to a run: a signal (kind 0) or an operator's request. A ``key`` makes it count once per run and name."""
+
+    run: UUID
+    kind: int
+    name: str
+    key: str | None
+    data: str
+
+
+@dataclass(slots=True)
+class Delivery:
+    """The answer to a message: ``accepted``, ``duplicate``, ``ended`` (the run is; nothing stored) or ``unknown``."""
+
+    answer: str
+    mseq: int = 0
+    owner: int | None = None
+
+
+@dataclass(slots=True)
+class WorkerInfo:
+    """A live or dead worker process."""
+
+    id: int
+    project: int
+    queues: tuple[str, ...]
+    only: UUID | None
+    host: str
+    pid: int
+    started_at: int
+    lease_until: int
+
+
+class Transaction(Protocol):
+    """An open transaction in which an author's statement and the journal row commit together (semantics.md 27)."""
+
+    connection: Any
+    """The asyncpg connection."""
+
+    async def journal(self, row: Row, outbox: Sequence[OutboxRow] = ()) -> None:
+        """Checks the fence, then inserts the row and what the run sends out with it. Raises Fenced."""
+
+
+class Store(Protocol):
+    """Durable storage. Every method may raise StoreUnavailable; methods that take a worker may raise Fenced."""
+
+    async def close(self) -> None:
+        """Lets go of every connection."""
+
+    async def now(self) -> int:
+        """The store's clock."""
+
+    # -- projects and definitions
+    async def project(self, name: str) -> int:
+        """The number of the project of that name, made when it is new."""
+
+    async def projects(self) -> dict[int, str]:
+        """The names of all projects by their numbers."""
+
+    async def register(self, project: int, name: str, version: int, digest: bytes, text: str) -> DefinitionRow:
+        """Stores a definition once per digest. The first text of a version is the version, others are its drafts."""
+
+    async def definition(self, number: int) -> DefinitionRow:
+        """One definition. Raises KeyError."""
+
+    async def latest(self, project: int, name: str) -> DefinitionRow | None:
+        """The definition registered last under that name."""
+
+    # -- from outside
+    async def start(self, run: NewRun) -> bool:
+        """Stores a run for any worker to claim. False: the key is taken (see `by_address`)."""
+
+    async def send(self, messages: Sequence[Message]) -> list[Delivery]:
+        """Stores messages, many in one statement; answers in the same order."""
+
+    async def send_to_ended(self, message: Message, outbox: OutboxRow) -> Delivery:
+        """Stores a signal to an ended run together with the start of its handler, in one statement.
+
+        The outbox row gets ``seq`` 0 and the mailbox number as ``n``. Raises ValueError for an open run.
+        """
+
+    async def by_address(self, address: str, project: int | None = None) -> list[RunRow]:
+        """The runs (newest key holder per project) with that ``name/id`` or, without a slash, that bare id."""
+
+    async def run(self, run: UUID) -> RunRow | None:
+        """One run."""
+
+    async def runs(
+        self,
+        *,
+        project: int | None = None,
+        saga: str | None = None,
+        statuses: Sequence[Status] = (),
+        shown: str | None = None,
+        label: tuple[str, str] | None = None,
+        waiting_for: str | None = None,
+        since: int | None = None,
+        before: UUID | None = None,
+        limit: int = 50,
+    ) -> list[RunRow]:
+        """Runs, newest first; ``before`` is the cursor (the last id of the page before)."""
+
+    async def journal(self, run: UUID, after: int = 0) -> list[Row]:
+        """Journal rows with a greater ``seq``, ascending."""
+
+    async def inbox(self, run: UUID, after: int = 0) -> list[InboxRow]:
+        """Messages with a greater ``mseq``, ascending."""
+
+    async def outbox(self, run: UUID) -> list[OutboxRow]:
+        """What the run has sent, delivered or not."""
+
+    async def workers(self) -> list[WorkerInfo]:
+        """The workers whose lease has not run out."""
+
+    # -- as a worker
+    async def enlist(
+        self, project: int, queues: Sequence[str], only: UUID | None, host: str, pid: int, lease: int
+    ) -> int:
+        """Registers a worker process (fence, lease of so many microseconds, liveness lock) and returns its number."""
+
+    async def renew(self, worker: int) -> int:
+        """Renews the lease and returns the store's clock. Raises Fenced."""
+
+    async def retire(self, worker: int) -> None:
+        """Lets go of everything this worker still holds and takes it off the list. Never raises Fenced."""
+
+    async def write(self, worker: int, batch: Batch) -> Written:
+        """Writes a batch in one commit. After a lost connection it is sent again, for as long as that takes.
+
+        A run named in ``starts`` stands nowhere else in the batch (ValueError).
+        """
+
+    async def settle(self, worker: int, run: UUID, after: int, judge: Callable[[list[InboxRow]], Batch]) -> Written:
+        """Locks the run, reads its messages with a greater ``mseq``, and writes what ``judge`` makes of them.
+
+        For a run whose change was refused three times (semantics.md 20). ``judge`` is called once at most and at once.
+        """
+
+    async def claim(self, worker: int, limit: int, only: UUID | None = None) -> list[Claimed]:
+        """Takes due runs of the worker's queues (or only that one run), then loads them in a second statement."""
+
+    async def claim_one(self, worker: int, run: UUID) -> list[Claimed]:
+        """Takes this run if it is unowned, open and not held, due or not."""
+
+    async def mail(self, worker: int) -> list[UUID]:
+        """Runs in this worker's hand that may have got messages since this was last asked."""
+
+    async def show(self, worker: int, shown: Sequence[tuple[UUID, str]]) -> None:
+        """Writes business statuses of runs in hand, so that lists are at most a second old."""
+
+    async def held(self, worker: int) -> list[str]:
+        """What the project's held runs lack, each once."""
+
+    async def offer(self, worker: int, holds: Sequence[str]) -> int:
+        """Wakes the project's runs held for one of these (``action:…``); returns how many."""
+
+    async def sweep(self, worker: int) -> int:
+        """Takes over from workers that are dead; returns how many runs were freed. Two statements each, in order."""
+
+    async def take_outbox(self, worker: int, limit: int) -> list[OutboxRow]:
+        """Undelivered outbox rows of ended claims of this project, oldest first."""
+
+    async def delivered(self, rows: Sequence[OutboxRow]) -> None:
+        """Marks outbox rows as delivered."""
+
+    async def undeliverable(self, row: OutboxRow, problem: str) -> None:
+        """Notes why a row cannot be delivered and leaves it for a later try (not before 30 seconds)."""
+
+    def transaction(self, worker: int) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction for an `sql` step; commits on leaving without an error. Memory raises NotImplementedError."""
+
+    async def listen(self, worker: int, ring: Callable[[], Awaitable[None] | None]) -> None:
+        """Calls ``ring`` soon after something new may be due for this worker. A hint only: polling goes on."""

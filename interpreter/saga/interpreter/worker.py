@@ -1,0 +1,212 @@
+"""A worker process: enlists, keeps its lease, claims runs for the engine, takes over from the dead, and leaves tidily.
+
+It must not know rules of sagas or statements. Correctness rests on the fence alone (engine.md C4): everything timed
+here is only about being quick.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from saga.interpreter.clock import DatabaseClock
+from saga.interpreter.definitions import Definitions
+from saga.interpreter.engine import Engine
+from saga.interpreter.performing import Performer
+from saga.interpreter.relay import Relay
+from saga.interpreter.starting import DEFAULT_QUEUE
+from saga.interpreter.store import Fenced, Store, StoreUnavailable
+from saga.schema.values import load
+
+log = logging.getLogger("saga.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a worker behaves. Times in seconds."""
+
+    concurrency: int = 400
+    """Runs in hand at once."""
+    lease: float = 10.0
+    grace: float = 0.5
+    """How long attempts may go on when the worker is asked to stop."""
+    busiest: float = 0.01
+    """Between two claims while there is work."""
+    idlest: float = 0.5
+    """Between two claims while there is none."""
+    sweep: float = 1.0
+    offer: float = 2.0
+
+
+class Worker:
+    """Works on the runs of one project (or, with ``only``, on one run) until it is stopped or fenced."""
+
+    def __init__(
+        self,
+        store: Store,
+        performer: Performer,
+        project: int,
+        *,
+        queues: tuple[str, ...] = (DEFAULT_QUEUE,),
+        only: UUID | None = None,
+        settings: Settings | None = None,
+        definitions: Definitions | None = None,
+    ) -> None:
+        self.definitions = definitions or Definitions(store)
+        self.number = 0
+        self._store = store
+        self._performer = performer
+        self._project = project
+        self._queues = queues
+        self._only = only
+        self._settings = settings or Settings()
+        self._clock = DatabaseClock(0)
+        self._ring = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The engine; there once the worker has begun."""
+        assert self._engine is not None, "the worker has not begun"
+        return self._engine
+
+    async def begin(self) -> None:
+        """Enlists and starts working in the background. Raises StoreUnavailable."""
+        lease = int(self._settings.lease * 1_000_000)
+        self.number = await self._store.enlist(
+            self._project, self._queues, self._only, socket.gethostname(), os.getpid(), lease
+        )
+        self._clock.set(await self._store.renew(self.number))
+        self._engine = Engine(self._store, self.number, self._clock, self._performer, self._failed)
+        await self._store.listen(self.number, self._ring.set)
+        relay = Relay(self._store, self.definitions, self.number, self._project)
+        every = self._settings
+        for name, work, pause in (
+            ("lease", self._renew, every.lease / 3),
+            ("sweep", self._sweep, every.sweep),
+            ("offer", self._offer, every.offer),
+            ("show", self._show, 1.0),
+            ("relay", relay.deliver, every.idlest),
+        ):
+            self._spawn(name, self._repeat(work, pause))
+        self._spawn("claim", self._claim_for_ever())
+
+    def ring(self) -> None:
+        """Something may be due: look at once."""
+        self._ring.set()
+
+    def stop(self) -> None:
+        """Asks the worker to stop; `run` then returns."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Begins (if need be), works until stopped, then hands its runs over. Raises Fenced or what failed."""
+        if self._engine is None:
+            await self.begin()
+        try:
+            await self._stopping.wait()
+        finally:
+            await self.end()
+        if self._failure is not None:
+            raise self._failure
+
+    async def end(self) -> None:
+        """Stops claiming, lets go of every run, and takes the worker off the list."""
+        self._stopping.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._engine is not None:
+            if self._failure is None:
+                await self._engine.release(self._settings.grace)
+            else:
+                await self._engine.abandon()
+        with contextlib.suppress(StoreUnavailable, Fenced):
+            await self._store.retire(self.number)
+
+    def _failed(self, problem: BaseException) -> None:
+        if self._failure is None:
+            self._failure = problem
+            log.error("worker %d stops: %s", self.number, problem)
+        self._stopping.set()
+
+    def _spawn(self, name: str, work: Awaitable[None]) -> None:
+        self._tasks.append(asyncio.ensure_future(self._guard(work)))
+        self._tasks[-1].set_name(f"saga {name}")
+
+    async def _guard(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Exception as problem:
+            self._failed(problem)
+
+    async def _repeat(self, work: Callable[[], Awaitable[object]], pause: float) -> None:
+        while True:
+            await asyncio.sleep(pause * random.uniform(0.8, 1.2))
+            try:
+                await work()
+            except StoreUnavailable as problem:
+                log.warning("%s; trying again", problem)
+
+    async def _renew(self) -> None:
+        self._clock.set(await self._store.renew(self.number))
+
+    async def _sweep(self) -> None:
+        freed = await self._store.sweep(self.number)
+        if freed:
+            log.info("took over %d runs of workers that are gone", freed)
+            self._ring.set()
+
+    async def _offer(self) -> None:
+        """Wakes runs that were held for want of something this worker has."""
+        held = await self._store.held(self.number)
+        offered = [hold for hold in held if self._performer.offers(hold)]
+        if offered and await self._store.offer(self.number, offered):
+            self._ring.set()
+
+    async def _show(self) -> None:
+        """Keeps the run rows of runs in hand at most a second behind."""
+        changed = [run for run in self.engine.live.values() if run.state.shown != run.shown and run.state.shown]
+        if changed:
+            shown = [(run.id, run.state.shown or "") for run in changed]
+            for run in changed:
+                run.shown = run.state.shown
+            await self._store.show(self.number, shown)
+
+    async def _claim_for_ever(self) -> None:
+        every = self._settings
+        pause = every.busiest
+        while True:
+            self._ring.clear()
+            try:
+                claimed = await self._claim()
+            except StoreUnavailable as problem:
+                log.warning("%s; trying again", problem)
+                claimed = 0
+            pause = every.busiest if claimed else min(every.idlest, pause * 2)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):
+                    await self._ring.wait()
+
+    async def _claim(self) -> int:
+        engine = self.engine
+        for number in await self._store.mail(self.number):
+            engine.knock(number)
+        free = self._settings.concurrency - len(engine.live)
+        if free <= 0:
+            return 0
+        claimed = await self._store.claim(self.number, free, self._only)
+        for run in claimed:
+            _, definition = await self.definitions.get(run.definition)
+            engine.adopt(run, definition, load(run.input))
+        return len(claimed)

@@ -1,0 +1,123 @@
+"""Group commit: while one batch is being written the next gathers; no timer (engine.md C3).
+
+A worker has one writer. It must not know what rows mean. Rows of one run go out in the order in which they came; a
+start, and the change that parks or ends a run, are told apart because one statement cannot touch a run row twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from saga.interpreter.store import Batch, Change, Fenced, NewRun, OutboxRow, Row, Store, Written
+
+_SMALLEST, _LARGEST = 25, 200
+"""Rows in a batch: half of what is in flight keeps worker and database busy at the same time (spike.md, trap 1)."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """What goes out together for one run, and who is told: ``done(started, row_ok, change_ok)``."""
+
+    run: UUID
+    start: NewRun | None
+    row: Row | None
+    outbox: Sequence[OutboxRow]
+    change: Change | None
+    done: Callable[[int | None, bool, bool], None]
+
+
+class Writer:
+    """Gathers entries and writes them in batches. ``in_flight`` tells how many runs the worker has in hand."""
+
+    def __init__(
+        self, store: Store, worker: int, in_flight: Callable[[], int], failed: Callable[[BaseException], None]
+    ) -> None:
+        self._store = store
+        self._worker = worker
+        self._in_flight = in_flight
+        self._failed = failed
+        self._queue: deque[Entry] = deque()
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Starts the writing task."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="saga writer")
+
+    def put(self, entry: Entry) -> None:
+        """Queues an entry for the next batch."""
+        self._queue.append(entry)
+        if not self._wake.is_set():
+            self._idle.clear()
+            self._wake.set()
+
+    async def drain(self) -> None:
+        """Waits until everything queued so far is durable or refused."""
+        await self._idle.wait()
+
+    async def end(self) -> None:
+        """Writes what is queued, then stops."""
+        await self._idle.wait()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    @property
+    def backlog(self) -> int:
+        """Entries that wait for a batch."""
+        return len(self._queue)
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                await self._wake.wait()
+                while self._queue:
+                    await self._write_one_batch()
+                self._wake.clear()
+                self._idle.set()
+        except Fenced as problem:
+            self._idle.set()
+            self._failed(problem)
+        except Exception as problem:
+            self._idle.set()
+            self._failed(problem)
+
+    async def _write_one_batch(self) -> None:
+        entries, batch = self._gather()
+        written = await self._store.write(self._worker, batch)
+        for entry in entries:
+            _tell(entry, written)
+
+    def _gather(self) -> tuple[list[Entry], Batch]:
+        cap = min(_LARGEST, max(_SMALLEST, self._in_flight() // 2))
+        entries: list[Entry] = []
+        batch = Batch()
+        changed: set[UUID] = set()
+        while self._queue and len(entries) < cap:
+            entry = self._queue[0]
+            if entry.run in changed:
+                break
+            entries.append(self._queue.popleft())
+            if entry.start is not None:
+                batch.starts.append(entry.start)
+                changed.add(entry.run)
+            if entry.row is not None:
+                batch.rows.append(entry.row)
+            if entry.outbox:
+                batch.outbox.extend(entry.outbox)
+            if entry.change is not None:
+                batch.changes.append(entry.change)
+                changed.add(entry.run)
+        return entries, batch
+
+
+def _tell(entry: Entry, written: Written) -> None:
+    started = None if entry.start is None else written.starts.get(entry.run)
+    row_ok = entry.row is None or (entry.run, entry.row.seq) in written.rows
+    entry.done(started, row_ok, entry.change is not None and entry.run in written.changes)

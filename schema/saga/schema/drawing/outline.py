@@ -1,0 +1,54 @@
+"""The picture as an indented list, for terminals too narrow for boxes. It always fits.
+
+One subject: lines of text from a picture. It must not know layouts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from saga.schema.drawing.canvas import cut
+from saga.schema.drawing.shapes import Box, BoxKind, EdgeKind, Picture
+
+
+def draw_outline(picture: Picture, width: int, paint: Mapping[str, str]) -> list[str]:
+    """Lines of at most ``width`` cells, in file order. ``paint`` maps styles to ANSI codes."""
+    lines: list[tuple[str, str]] = [(picture.title, "name")]
+    if picture.headline is not None:
+        lines.append((picture.headline.words, picture.headline.state))
+    lines += [(remark, "") for remark in picture.remarks]
+    undos = {undo.of: undo.box for undo in picture.undos}
+    names = {box.id: box.title for box in picture.boxes}
+    for box, following in zip(picture.boxes, [*(box.id for box in picture.boxes[1:]), ""], strict=True):
+        if box.kind is BoxKind.START:
+            continue
+        lines += _entry(box)
+        if box.id in undos:
+            undo = undos[box.id]
+            lines += [(f"    ↩ {text}", "undo") for text in (undo.title, *(line.text for line in undo.lines))]
+        for edge in picture.edges:
+            if edge.source == box.id and (edge.label or edge.target != following):
+                words = f"{edge.label} → {names[edge.target]}" if edge.label else f"→ {names[edge.target]}"
+                lines.append((f"    {words}", "timeout" if edge.kind is EdgeKind.TIMEOUT else "fact"))
+        if box.id in picture.pivots:
+            lines.append(("⚑ point of no return", "pivot"))
+    if picture.final:
+        lines.append((picture.final_title, "name"))
+    for box in picture.final:
+        lines += _entry(box)
+    lines += [(note, "fact") for note in picture.notes]
+    return [_painted(cut(words, width), paint.get(style, "")) for words, style in lines]
+
+
+def _entry(box: Box) -> list[tuple[str, str]]:
+    sign = "◇" if box.kind is BoxKind.CHOICE else "·"
+    badges = "".join(f" ({badge})" for badge in box.badges)
+    entry = [(f"{sign} {box.title}{badges}", "fact" if box.faint else "name")]
+    entry += [(f"    {line.text}", line.tone.value) for line in box.lines]
+    if box.status is not None:
+        entry.append((f"    {box.status.words}", box.status.state))
+    return entry
+
+
+def _painted(words: str, code: str) -> str:
+    return f"\x1b[{code}m{words}\x1b[0m" if code else words

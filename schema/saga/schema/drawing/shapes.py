@@ -1,0 +1,215 @@
+"""The picture of a saga as plain data: what every format draws. Neutral: no coordinates, no colours, no markup.
+
+One subject: boxes, edges, the lane of undos, and how a run's state is laid over them. It must not know the
+interpreter; whoever has a run says how its steps look (`Overlay`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+
+class StepState(StrEnum):
+    """How a step of a run looks."""
+
+    DONE = "done"
+    RUNNING = "running"
+    WAITING = "waiting"
+    TIMED_OUT = "timed_out"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+    UNDO_FAILED = "undo_failed"
+    STUCK = "stuck"
+    NOT_REACHED = "not_reached"
+
+
+GLYPHS: Mapping[StepState, str] = {
+    StepState.DONE: "✓",
+    StepState.RUNNING: "▶",
+    StepState.WAITING: "◷",
+    StepState.TIMED_OUT: "◷",
+    StepState.FAILED: "✗",
+    StepState.SKIPPED: "»",
+    StepState.UNDOING: "↩",
+    StepState.UNDONE: "↩",
+    StepState.UNDO_FAILED: "⚠",
+    StepState.STUCK: "⚠",
+    StepState.NOT_REACHED: "○",
+}
+"""Each in the bundled font. A glyph never stands without its word."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepLook:
+    """One step of a run. ``detail`` is a short text after the state's word, such as ``2 tries``."""
+
+    state: StepState
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """A run laid over the picture. A step that is not named was not reached."""
+
+    status: str
+    """As semantics.md 14: ``running`` … ``terminated``."""
+    outcome: str | None
+    steps: Mapping[str, StepLook]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A state in words. ``text`` is shown after the state's glyph."""
+
+    state: StepState
+    text: str
+
+    @property
+    def words(self) -> str:
+        """Glyph and text."""
+        return f"{GLYPHS[self.state]} {self.text}"
+
+
+class BoxKind(StrEnum):
+    """What a box stands for."""
+
+    START = "start"
+    CALL = "call"
+    HTTP = "http"
+    SQL = "sql"
+    WAIT = "wait"
+    CHOICE = "choice"
+    END = "end"
+    FAIL = "fail"
+    UNDO = "undo"
+    ROLLED_BACK = "rolled_back"
+
+
+class Tone(StrEnum):
+    """How loud a line of a box is."""
+
+    VERB = "verb"
+    CONDITION = "condition"
+    FACT = "fact"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a box under its title."""
+
+    text: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One box. ``id`` is of letters, digits and ``_``, unique in the picture and no word of Mermaid or DOT."""
+
+    id: str
+    kind: BoxKind
+    title: str
+    lines: tuple[Line, ...] = ()
+    step: str = ""
+    """The step it stands for; empty for start, end of a path, and conditions."""
+    badges: tuple[str, ...] = ()
+    """``pivot``, ``optional``."""
+    status: Status | None = None
+    number: int | None = None
+    """Place in the unwind order of a failure's picture, from 1."""
+    dashed: bool = False
+    """It may or may not happen."""
+    faint: bool = False
+    """Not part of what the picture is about."""
+
+    @property
+    def optional(self) -> bool:
+        """Whether the step is optional."""
+        return "optional" in self.badges
+
+
+ROLLED_BACK = "undone"
+"""The id of the box in which the chain of undos ends."""
+
+
+def chain_of(unwinding: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """A chain through undo boxes, one after the other, to the end of the rollback."""
+    return tuple(pairwise([*unwinding, ROLLED_BACK]))
+
+
+class EdgeKind(StrEnum):
+    """Why the run goes along an edge."""
+
+    FLOW = "flow"
+    YES = "yes"
+    SKIP = "skip"
+    """The condition is false."""
+    TIMEOUT = "timeout"
+    FAILURE = "failure"
+    REJOIN = "rejoin"
+    """A body of its own comes back to the main line."""
+
+    @property
+    def main(self) -> bool:
+        """Whether it is part of the main line."""
+        return self in (EdgeKind.FLOW, EdgeKind.YES)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """From one box to a later one."""
+
+    source: str
+    target: str
+    kind: EdgeKind = EdgeKind.FLOW
+    label: str = ""
+    faint: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """A box of the compensation lane and the box it undoes."""
+
+    box: Box
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything a format needs."""
+
+    name: str
+    version: int
+    description: str
+    boxes: tuple[Box, ...]
+    """Forward, in file order; a condition stands before its step."""
+    edges: tuple[Edge, ...]
+    undos: tuple[Undo, ...] = ()
+    """In file order."""
+    rolled_back: Box | None = None
+    """Where the chain of undos ends. None: nothing to undo."""
+    chain: tuple[tuple[str, str], ...] = ()
+    """Undo to the undo that comes after it, last to ``rolled_back``."""
+    lane_title: str = ""
+    pivots: tuple[str, ...] = ()
+    """Boxes after which there is no way back."""
+    after_pivot: frozenset[str] = frozenset()
+    """Boxes reached only past a pivot."""
+    final: tuple[Box, ...] = ()
+    """The `finally` steps, in order."""
+    final_title: str = ""
+    headline: Status | None = None
+    """The run's status and outcome, or what the picture assumes."""
+    remarks: tuple[str, ...] = ()
+    """Sentences under the headline: what the boxes cannot say."""
+    notes: tuple[str, ...] = ()
+    """Small print."""
+
+    @property
+    def title(self) -> str:
+        """Name and version."""
+        return f"{self.name} · version {self.version}"
