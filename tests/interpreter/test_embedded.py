@@ -392,7 +392,7 @@ async def test_a_stale_lock_file_is_seen_through(home: Path, left: str) -> None:
 
 
 async def test_an_interrupted_start_leaves_no_server_behind(home: Path) -> None:
-    server = EmbeddedPostgres(home, {**QUICK, "pre_auth_delay": "3"})
+    server = EmbeddedPostgres(home, {**QUICK, "pre_auth_delay": "2"})
     start = asyncio.create_task(server.start())
     while living_server(Place(home)) is None:
         await pause()
@@ -579,7 +579,6 @@ async def test_a_server_that_ends_at_once_is_quoted(home: Path) -> None:
 
 
 async def test_a_lock_that_nobody_lets_go_of(home: Path) -> None:
-    home.mkdir()
     with (home / "lock").open("w") as lock:
         lock.write("4711")
         lock.flush()

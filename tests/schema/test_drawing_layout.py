@@ -9,6 +9,7 @@ import pytest
 from drawing_sagas import SECOND, action_step, call, definition, undo
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from saga.schema.drawing import svg, terminal
 from saga.schema.drawing.channels import Turn, assign_tracks
 from saga.schema.drawing.geometry import Rect, Route, Size, Spacing

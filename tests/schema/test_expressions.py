@@ -518,6 +518,8 @@ def test_problems(source: str, column: int, message: str, hint: str) -> None:
         ),
         ("1 + null", "1 + null: + cannot compute with null; ask `is not None` first, or use get() with a default"),
         ("true + 1", "true + 1: + cannot take a boolean and a number; convert one of them"),
+        ("input.tags - 'x'", "input.tags - 'x': - cannot take a list and a text; convert one of them"),
+        ("'a' // 2", "'a' // 2: // cannot take a text and a number; convert one of them"),
         ("'a' * 3", "'a' * 3: * cannot take a text and a number; convert one of them"),
         ("1 / 0", "1 / 0: nothing can be divided by zero; ask != 0 first"),
         ("1 % 0.0", "1 % 0.0: nothing can be divided by zero; ask != 0 first"),

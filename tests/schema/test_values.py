@@ -151,6 +151,17 @@ def test_reading_hostile_text_refuses_at_worst(text: str | bytes) -> None:
         assert same(normalise(value), value)
 
 
+class Kilos(float):
+    pass
+
+
+class Record:
+    """As database drivers answer rows: with keys, but no Mapping."""
+
+    def keys(self) -> list[str]:
+        return ["a"]
+
+
 class Colour(enum.Enum):
     RED = "red"
 
@@ -190,6 +201,9 @@ Point = namedtuple("Point", "x y")
         (types.MappingProxyType({"a": (1,)}), {"a": [1]}),
         (Size.BIG, "big"),
         (Level.LOW, 1),
+        (Kilos(1.5), 1.5),
+        (Kilos(2.0), 2),
+        ({"a": "\\u0000", "b": {"c": ["d", 1]}}, {"a": "\\u0000", "b": {"c": ["d", 1]}}),
         ({Size.BIG: 1}, {"big": 1}),
         (decimal.Decimal("19.90"), 19.9),
         (decimal.Decimal("20.00"), 20),
@@ -249,6 +263,7 @@ async def coroutine() -> None: ...
         ({1, 2}, "value: a Python set is not JSON; send sorted() of it, a list"),
         (Point(1, 2), "value: a Python Point is not JSON; send its ._asdict(), or list() of it"),
         (Model(), 'value: a Python Model is not JSON; send its .model_dump(mode="json")'),
+        (Record(), "value: a Python Record is not JSON; send dict() of it"),
         (Plain(), "value: a Python Plain is not JSON; send dataclasses.asdict() of it"),
         (iter([1]), "value: a Python list_iterator is not JSON; send list() of it"),
         (KeyError("a"), "value: a Python KeyError is not JSON; send str() of it"),
@@ -271,6 +286,13 @@ def test_a_coroutine_is_to_be_awaited() -> None:
     forgotten = coroutine()
     assert refused(forgotten).message == "value: a Python coroutine is not JSON; await it first"
     forgotten.close()
+
+
+def test_maps_count_as_depth() -> None:
+    value: Any = 1
+    for _ in range(MAX_DEPTH + 1):
+        value = {"a": value}
+    assert refused(value).message == f"value at {'/a' * 64}: nested deeper than 64 lists and maps; flatten it"
 
 
 def test_depth_of_the_limit_passes() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from saga.cli.advice import worker_command
+from saga.cli.paths import worker_command
 from saga.cli.wiring import Here
 from saga.interpreter.project import Project, find_project
 from saga.interpreter.store import RunRow

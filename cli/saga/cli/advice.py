@@ -7,16 +7,12 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from saga.cli.samples import sample, signal_line
 from saga.cli.timeline import Timeline
 from saga.interpreter import machine
-from saga.interpreter.project import Project
 from saga.interpreter.store import RunRow
-from saga.schema.problems import closest
 from saga.schema.values import load
 
 
@@ -82,34 +78,3 @@ def _stuck(run: RunRow, timeline: Timeline) -> Advice:
 
 def _quoted(run: RunRow) -> str:
     return shlex.quote(run.address)
-
-
-def missing_actions(missing: Iterable[str], has: Iterable[str], looked_in: Iterable[Path]) -> list[str]:
-    """One sentence for each action that a saga calls and nobody has registered."""
-    known = sorted(has)
-    places = ", ".join(short(path) for path in looked_in)
-    where = f"not in {places}" if places else "there is no actions.py beside the saga; name one with --actions"
-    found: list[str] = []
-    for name in sorted(missing):
-        near = closest(name, known)
-        found.append(f'no action "{name}" ({where})' + (f'; did you mean "{near}"?' if near else ""))
-    return found
-
-
-def worker_command(project: Project, actions: Iterable[Path] = ()) -> str:
-    """The command that works on a project's runs, as typed in the current folder."""
-    here = Path.cwd()
-    inside = project.file is not None and here.is_relative_to(project.folder)
-    words = ["saga", "worker"] + ([] if inside or here == project.folder else [short(project.folder)])
-    for path in actions:
-        words += ["--actions", short(path)]
-    return shlex.join(words)
-
-
-def short(path: Path) -> str:
-    """A path as one would type it here: relative where it lies below the current folder."""
-    path = path.resolve()
-    here = Path.cwd()
-    if path == here:
-        return "."
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

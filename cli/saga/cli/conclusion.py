@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import click
-
 from saga.cli.exits import Exit, exit_of
 from saga.cli.following import Following, Why
 from saga.cli.records import run_record

@@ -11,6 +11,7 @@ from saga.cli.conclusion import conclude
 from saga.cli.following import Following, Why
 from saga.cli.interrupts import interruptible
 from saga.cli.job import Job
+from saga.cli.logs import no_log
 from saga.cli.screen import lively, note, warn
 from saga.cli.sources import register_handlers
 from saga.cli.view import watching
@@ -26,6 +27,7 @@ async def foreground(here: Here, job: Job, row: DefinitionRow) -> int:
     lacking = job.lacking()
     for sentence in lacking:
         warn(f"{sentence}; the run will be held when it gets there")
+    no_log()
     with interruptible() as stop:
         async with (
             performing(job.project, job.actions) as performer,
@@ -69,11 +71,15 @@ async def _working(
     worker = Worker(here.store, performer, project, only=only, definitions=here.client.definitions)
     await worker.begin()
     task = asyncio.ensure_future(worker.run())
-    task.add_done_callback(lambda _: stop.set())
+
+    def ended(_: object) -> None:
+        stop.set()
+
+    task.add_done_callback(ended)
     try:
         yield worker
     finally:
-        task.remove_done_callback(stop.set)
+        task.remove_done_callback(ended)
         worker.stop()
         await task
 

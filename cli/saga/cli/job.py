@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from saga.cli.advice import missing_actions, worker_command
 from saga.cli.exits import Exit
 from saga.cli.failures import Failure
 from saga.cli.inputs import gather
+from saga.cli.paths import short, worker_command
 from saga.cli.samples import run_line, sample
 from saga.cli.sources import read_definition
 from saga.cli.wiring import load_actions
@@ -16,6 +16,7 @@ from saga.interpreter.actions import Actions
 from saga.interpreter.project import Project, find_project
 from saga.interpreter.starting import check_id
 from saga.schema.definition import Definition
+from saga.schema.problems import closest
 from saga.schema.values import Value, ValueProblem
 
 
@@ -49,8 +50,14 @@ class Job:
 
     def lacking(self) -> list[str]:
         """A sentence for each action that the saga calls and nobody has registered."""
-        has = self.actions.functions()
-        return missing_actions(self.definition.functions() - has, has, self.action_files)
+        known = sorted(self.actions.functions())
+        places = ", ".join(short(path) for path in self.action_files)
+        where = f"not in {places}" if places else "there is no actions.py beside the saga; --actions names another file"
+        found: list[str] = []
+        for name in sorted(self.definition.functions().difference(known)):
+            near = closest(name, known)
+            found.append(f'no action "{name}" ({where})' + (f'; did you mean "{near}"?' if near else ""))
+        return found
 
 
 def prepare(asked: Asked) -> Job:

@@ -39,7 +39,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("run", "saga.cli.run:run", "Run a saga here and watch it."),
             Entry("worker", "saga.cli.worker:worker", "Work on the runs of a project until stopped."),
-            Entry("signal", "saga.cli.signal:signal", "Send a signal to a run."),
+            Entry("signal", "saga.cli.signal_command:signal", "Send a signal to a run."),
         ),
     ),
     (

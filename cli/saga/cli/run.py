@@ -84,4 +84,3 @@ async def _detach(here: Here, job: Job, row: DefinitionRow) -> int:
     if not started.run.status.ended and not await here.client.somebody_works_on(started.run):
         note(f"nobody is working on this run; to work on it:  {job.worker_command()}")
     return Exit.DONE
-

@@ -108,9 +108,7 @@ class Timeline:
             word = "postponed"
         else:
             word = "rejected" if isinstance(event, ActionRejected) else "unknown"
-        self._close(
-            event.ref, event.attempt, event.at, word, getattr(event, "code", ""), getattr(event, "message", "")
-        )
+        self._close(event.ref, event.attempt, event.at, word, getattr(event, "code", ""), getattr(event, "message", ""))
 
     def _close(self, ref: Ref, number: int, at: int, word: str, code: str = "", message: str = "") -> None:
         track = self.tracks[ref.step]

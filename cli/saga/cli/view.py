@@ -126,7 +126,9 @@ class PlainView:
         for each in advice(story.run, story.timeline):
             if each.sentence not in self._advised:
                 self._advised.add(each.sentence)
-                say(err(), Text(f"         {visible(each.sentence)}"), *(f"           {line}" for line in each.commands))
+                say(
+                    err(), Text(f"         {visible(each.sentence)}"), *(f"           {line}" for line in each.commands)
+                )
         if story.run.closed_at is not None:
             took = f"after {span(story.run.closed_at - story.run.created_at)}"
             words = status_words(story.run.status, None, story.run.outcome)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
+from saga.cli.addresses import find_run, who_works
+from saga.cli.conclusion import conclude
+from saga.cli.following import Following
+from saga.cli.interrupts import interruptible
 from saga.cli.options import json_option, run_argument
+from saga.cli.screen import lively, note
+from saga.cli.view import watching
+from saga.cli.wiring import execute, opened
 
 
 @click.command()
@@ -16,20 +23,10 @@ def watch(run: str, as_json: bool) -> int:
     RUN is an address such as checkout/o-1, the bare id where only one run has it, @latest or checkout/@latest. The
     exit code is that of the run: see `saga --help`.
     """
-    from saga.cli.wiring import execute
-
     return execute(_watch(run, as_json))
 
 
 async def _watch(address: str, as_json: bool) -> int:
-    from saga.cli.addresses import find_run, who_works
-    from saga.cli.conclusion import conclude
-    from saga.cli.following import Following
-    from saga.cli.interrupts import interruptible
-    from saga.cli.screen import lively, note
-    from saga.cli.view import watching
-    from saga.cli.wiring import opened
-
     async with opened() as here:
         run = await find_run(here, address)
         works, command = await who_works(here, run)

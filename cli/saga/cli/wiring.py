@@ -74,7 +74,7 @@ async def opened() -> AsyncIterator[Here]:
 
 @asynccontextmanager
 async def embedded_url() -> AsyncIterator[str]:
-    """Where the embedded Postgres listens, for as long as it is needed. Says where it lives when it had to be started."""
+    """Where the embedded Postgres listens, for as long as it is needed; says where it lives when it starts it."""
     from saga.interpreter.embedded import EmbeddedPostgres, default_home
 
     server = EmbeddedPostgres(default_home())
@@ -115,7 +115,7 @@ async def performing(project: Project, actions: Actions) -> AsyncIterator[Perfor
 
 
 def load_actions(project: Project, named: Iterable[str]) -> tuple[Actions, list[Path]]:
-    """The actions of the files named on the command line, else of the project, and those files. Raises ActionsProblem."""
+    """The actions of the files that were named, else of the project, and those files. Raises ActionsProblem."""
     from saga.interpreter.actions import Actions
 
     files = [Path(path).resolve() for path in named] or project.action_files()

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
+from saga.cli.exits import Exit
+from saga.cli.idle import until_idle
+from saga.cli.interrupts import interruptible
+from saga.cli.logs import log_to_stderr
 from saga.cli.options import actions_option
-
-if TYPE_CHECKING:
-    import asyncio
-
-    from saga.cli.wiring import Here
-    from saga.interpreter.worker import Worker
+from saga.cli.screen import note
+from saga.cli.sources import register_all
+from saga.cli.wiring import Here, execute, load_actions, opened, performing
+from saga.cli.words import counted
+from saga.interpreter.project import find_project
+from saga.interpreter.starting import DEFAULT_QUEUE
+from saga.interpreter.worker import Settings, Worker
 
 
 @click.command()
 @click.argument("path", required=False, type=click.Path(exists=True, path_type=Path))
 @click.option("--concurrency", type=click.IntRange(1), metavar="N", help="Runs in hand at once (400).")
 @click.option("--queue", "queues", multiple=True, metavar="NAME", help="Work on this queue; may be given again.")
-@click.option("--until-idle", is_flag=True, help="End when nothing is left that goes on by itself.")
+@click.option("--until-idle", "ends_idle", is_flag=True, help="End when nothing is left that goes on by itself.")
 @actions_option
 def worker(
-    path: Path | None, concurrency: int | None, queues: tuple[str, ...], until_idle: bool, actions: tuple[str, ...]
+    path: Path | None, concurrency: int | None, queues: tuple[str, ...], ends_idle: bool, actions: tuple[str, ...]
 ) -> int:
     """Work on the runs of the project in PATH (here, if not given).
 
@@ -33,32 +40,21 @@ def worker(
     With --until-idle it ends by itself: when no run is being worked on, due, or to be tried again. Runs that wait for a
     signal, a later time or a person do not count.
     """
-    from saga.cli.wiring import execute
-
-    return execute(_worker(path or Path.cwd(), concurrency, queues, until_idle, actions))
+    return execute(_worker(path or Path.cwd(), concurrency, queues, ends_idle, actions))
 
 
 async def _worker(
-    path: Path, concurrency: int | None, queues: tuple[str, ...], until_idle: bool, named: tuple[str, ...]
+    path: Path, concurrency: int | None, queues: tuple[str, ...], ends_idle: bool, named: tuple[str, ...]
 ) -> int:
-    import asyncio
-
-    from saga.cli.exits import Exit
-    from saga.cli.idle import until_idle as wait_until_idle
-    from saga.cli.interrupts import interruptible
-    from saga.cli.logs import log_to_stderr
-    from saga.cli.wiring import load_actions, opened, performing
-    from saga.interpreter.project import find_project
-    from saga.interpreter.starting import DEFAULT_QUEUE
-    from saga.interpreter.worker import Settings, Worker
-
     project = find_project(path)
     actions, _ = load_actions(project, named)
+    settings = Settings()
+    if wanted := concurrency or project.concurrency:
+        settings = replace(settings, concurrency=wanted)
     log_to_stderr()
     with interruptible() as stop:
         async with opened() as here, performing(project, actions) as performer:
             number = await here.store.project(project.name)
-            settings = Settings(concurrency=concurrency or project.concurrency or Settings.concurrency)
             employed = Worker(
                 here.store,
                 performer,
@@ -67,3 +63,26 @@ async def _worker(
                 settings=settings,
                 definitions=here.client.definitions,
             )
+            sagas = await register_all(here, project, number)
+            await employed.begin()
+            note(
+                f"worker {employed.number} works on project {project.name}: {counted(sagas, 'saga')}, "
+                f"{counted(len(actions.functions()), 'action')}; Ctrl-C hands over"
+            )
+            await _work(here, employed, number, stop, ends_idle)
+    return Exit.DONE
+
+
+async def _work(here: Here, employed: Worker, project: int, stop: asyncio.Event, ends_idle: bool) -> None:
+    """Works until asked to stop or, if that is wanted, until idle. Raises what the worker failed with."""
+    working = asyncio.ensure_future(employed.run())
+    ends: list[asyncio.Future[Any]] = [working, asyncio.ensure_future(stop.wait())]
+    if ends_idle:
+        ends.append(asyncio.ensure_future(until_idle(here.store, employed, project)))
+    done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    for future in ends[1:]:
+        future.cancel()
+    employed.stop()
+    await working
+    for future in done:
+        future.result()

@@ -146,8 +146,8 @@ class Client:
             events.append((stored, event))
         return Story(run, row, definition, events, state)
 
-    async def prepare_signal(self, run: RunRow, name: str, payload: Value) -> tuple[Definition, Signal, Value]:
-        """Checks a signal before anything is stored. Raises UnknownSignal, ValueProblem (code ``validation``)."""
+    async def declared_signal(self, run: RunRow, name: str) -> tuple[Definition, Signal]:
+        """A signal that the run's saga declares. Raises UnknownSignal."""
         _, definition = await self.definitions.get(run.definition)
         signal = definition.signals.get(name)
         if signal is None:
@@ -155,6 +155,11 @@ class Client:
             known = ", ".join(definition.signals) or "none"
             hint = f'did you mean "{near}"?' if near else f"it declares: {known}"
             raise UnknownSignal(f'saga "{definition.name}" declares no signal "{name}"', hint)
+        return definition, signal
+
+    async def prepare_signal(self, run: RunRow, name: str, payload: Value) -> tuple[Definition, Signal, Value]:
+        """Checks a signal before anything is stored. Raises UnknownSignal, ValueProblem (code ``validation``)."""
+        definition, signal = await self.declared_signal(run, name)
         return definition, signal, signal.prepare(payload)
 
     async def signal(self, run: RunRow, name: str, payload: Value, key: str | None = None) -> str:

@@ -34,7 +34,7 @@ from saga.interpreter.events import (
     TimerFired,
 )
 from saga.interpreter.store import InboxRow, Row
-from saga.schema.values import Value, dump, load
+from saga.schema.values import dump, load
 
 
 class Spelling(NamedTuple):
@@ -174,7 +174,7 @@ _DECODERS: dict[type[Any], Callable[[Row, Ref, Data], ActionEvent]] = {
 
 def event_of(message: InboxRow, at: int) -> InboxEvent:
     """The event that reading a message from the inbox is. ``at``: the moment of reading."""
-    data = cast(Value, load(message.data))
+    data = load(message.data)
     if message.kind == 0:
         return SignalReceived(at, message.mseq, message.name, data, message.at, message.key)
-    return cast(InboxEvent, _REQUESTS[message.kind](at, message.mseq, **cast(Data, data)))
+    return _REQUESTS[message.kind](at, message.mseq, **cast(Data, data))

@@ -113,8 +113,9 @@ class EmbeddedPostgres:
                 return await self._bring_down()
 
     async def create_database(self, name: str) -> str:
-        """Makes an empty database and returns its url. The server must be up; errors are asyncpg's."""
-        await self._administer(f"create database {_identifier(name)} template template0")
+        """Makes an empty database and returns its url: quickly, for tests. Needs PostgreSQL 15; errors are asyncpg's."""
+        # Copying the template's files takes a fifth of the time of writing them to the journal, if fsync is off.
+        await self._administer(f"create database {_identifier(name)} template template0 strategy file_copy")
         return self.url_of(name)
 
     async def drop_database(self, name: str) -> None:
@@ -162,7 +163,7 @@ class EmbeddedPostgres:
         try:
             directory = await self._data_directory()
         except asyncpg.InvalidCatalogNameError:
-            await self.create_database("saga")
+            await self._administer("create database saga template template0")
             directory = await self._data_directory()
         except asyncpg.TooManyConnectionsError:
             raise EmbeddedProblem(

@@ -44,15 +44,17 @@ class _RolledBack(Exception):
 class _Lazy:
     """The transaction of an attempt, opened if the action asks for one."""
 
-    __slots__ = ("_manager", "_store", "_worker", "opened")
+    __slots__ = ("_flight", "_manager", "_store", "_worker", "opened")
 
-    def __init__(self, store: Store, worker: int) -> None:
+    def __init__(self, store: Store, worker: int, flight: Flight) -> None:
+        self._flight = flight
         self._store = store
         self._worker = worker
         self._manager: AbstractAsyncContextManager[Transaction] | None = None
         self.opened: Transaction | None = None
 
     async def __call__(self) -> Transaction:
+        self._flight.transactional = True
         self._manager = self._store.transaction(self._worker)
         self.opened = await self._manager.__aenter__()
         return self.opened
@@ -142,11 +144,12 @@ class Flights:
     def _cut_off(self, run: LiveRun, flight: Flight) -> None:
         if flight.committing:
             return
-        self._answered(run, flight, Unknown("attempt_timeout", "the attempt took longer than its attempt_timeout"))
+        late = "the attempt took longer than its attempt_timeout"
+        self._answered(run, flight, _nothing_known(flight, "attempt_timeout", late))
         self._cancel(flight)
 
     async def _perform(self, run: LiveRun, flight: Flight, attempt: Attempt) -> None:
-        transaction = _Lazy(self._store, self._worker)
+        transaction = _Lazy(self._store, self._worker, flight)
         try:
             answer = await self._performer.perform(attempt, transaction)
             if transaction.opened is not None:
@@ -157,7 +160,7 @@ class Flights:
                 await transaction.roll_back()
         except asyncio.CancelledError:
             await transaction.roll_back()
-            answer = Unknown("stopped", "the attempt was asked to stop")
+            answer = _nothing_known(flight, "stopped", "the attempt was asked to stop")
         except Exception as problem:
             self._engine.fail(problem)
             return
@@ -191,6 +194,11 @@ class Flights:
         await transaction.opened.journal(row, outbox)
         await transaction.commit()
         self._engine.journaled(run, commands)
+
+
+def _nothing_known(flight: Flight, code: str, message: str) -> Answer:
+    """What an attempt that was cut short answers: a transaction was rolled back, of all else nobody knows."""
+    return Refusal(code, message) if flight.transactional else Unknown(code, message)
 
 
 def _attempt(run: LiveRun, command: RunAction) -> Attempt:

@@ -21,7 +21,7 @@ from saga.interpreter.events import (
     Timer,
 )
 from saga.interpreter.mailbox import take
-from saga.interpreter.retry import rejects
+from saga.interpreter.retry import NOTHING_HAPPENED, rejects
 from saga.interpreter.scope import scope
 from saga.interpreter.state import Phase, Progress, StepState, Trial, Trouble, UndoState, Unread
 from saga.interpreter.status import Status
@@ -30,8 +30,6 @@ from saga.schema.definition import Step, UndoKind, Verb, Wait
 from saga.schema.durations import Timestamp, parse_duration
 from saga.schema.expressions import ExpressionFailed, Template
 from saga.schema.values import Value, ValueProblem
-
-_UNREACHABLE = "unreachable"
 
 
 # -- opening
@@ -266,12 +264,12 @@ def _may_be_tried_again(
     """Whether another attempt is due; its timer is then running (semantics.md 2, 6 and 10)."""
     if turn.state.phase is Phase.STOPPING:
         return False
-    never_sent = refused and event.code == _UNREACHABLE
-    if refused and not never_sent and (trial.tainted or event.code not in step.retry.also):
+    idle = refused and event.code in NOTHING_HAPPENED
+    if refused and not idle and (trial.tainted or event.code not in step.retry.also):
         return False
     rule = turn.definition.compensation
     beyond = turn.state.pivot_passed and turn.state.phase is Phase.FORWARD and not step.optional
-    if beyond and (not refused or never_sent):
+    if beyond and (not refused or idle):
         return turn.try_again(event.ref, trial, rule.retry, rule.stuck_after)
     if not refused and event.code in step.retry.excepted:
         return _is_one_way(step) and turn.try_again(event.ref, trial, rule.retry, rule.stuck_after)

@@ -21,6 +21,8 @@ class Flight:
     number: int
     task: asyncio.Task[None] | None = None
     answered: bool = False
+    transactional: bool = False
+    """It works in a transaction: until that commits nothing has happened."""
     committing: bool = False
     """Its transaction is writing the journal row: it is not cut off any more."""
 

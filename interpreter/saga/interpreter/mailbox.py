@@ -5,13 +5,12 @@ This room must not know what taking a signal leads to; the machine goes on from 
 
 from __future__ import annotations
 
-from saga.schema.expressions import ExpressionFailed
-
 from saga.interpreter.commands import HandleTooLate
 from saga.interpreter.scope import scope
 from saga.interpreter.state import Phase, Progress, State, Unread
 from saga.interpreter.turn import Turn, cause
 from saga.schema.definition import Definition, TooLate, Wait
+from saga.schema.expressions import ExpressionFailed
 from saga.schema.values import Value, ValueProblem
 
 

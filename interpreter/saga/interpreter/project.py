@@ -183,7 +183,9 @@ def _allow(file: Path, http: dict[str, Any]) -> tuple[str, ...]:
 
 def _texts(file: Path, table: dict[str, Any], key: str, example: str) -> list[str]:
     found = table[key]
-    return _checked(file, key, found, lambda: isinstance(found, list) and all(isinstance(e, str) for e in found), example)
+    return _checked(
+        file, key, found, lambda: isinstance(found, list) and all(isinstance(e, str) for e in found), example
+    )
 
 
 def _concurrency(file: Path, worker: dict[str, Any]) -> int | None:

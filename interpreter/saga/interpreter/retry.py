@@ -11,6 +11,9 @@ from saga.schema.definition import Retry
 UNKNOWN_CODES = re.compile(r"attempt_timeout|heartbeat|http_5\d\d|http_408|http_425|http_429|connection|lost|stopped")
 """Built-in codes of an unknown outcome: listed in ``retry.except`` they end the retries and stay unknown."""
 
+NOTHING_HAPPENED = frozenset({"unreachable", "attempt_timeout"})
+"""Built-in codes of a rejection that is tried again: a request never sent, a transaction rolled back for its time."""
+
 _UNTIL_STUCK = 3
 """With unlimited attempts an undo is never stuck before so many (semantics.md 12)."""
 

@@ -1,7 +1,7 @@
 """The port to durable storage: what the rest of the program may ask of it, and in which shapes.
 
 Two leaves implement it: Postgres (the product) and memory (tests, virtual time). This room must not know either, nor
-the machine: rows here are plain data. All points in time are microseconds since the Unix epoch by the store's own clock.
+the machine: rows here are plain data. All points in time are microseconds since the Unix epoch by the store's clock.
 The rules behind the statements (fence, mailbox, claim in two statements) are in engine.md C3 and semantics.md.
 """
 
@@ -229,7 +229,7 @@ class DefinitionRow:
 
 @dataclass(slots=True)
 class Message:
-    """A message to a run: a signal (kind 0) or an operator's request. A ``key`` makes it count once per run and name."""
+    """A message to a run: a signal (kind 0) or an operator's request. A ``key`` makes it count once a run and name."""
 
     run: UUID
     kind: int

@@ -15,15 +15,13 @@ from saga.interpreter.events import (
     Ref,
     Timer,
 )
-from saga.interpreter.retry import rejects
+from saga.interpreter.retry import NOTHING_HAPPENED, rejects
 from saga.interpreter.scope import scope
 from saga.interpreter.state import Trial, Trouble, UndoState, Unwound
 from saga.interpreter.turn import Turn, cause
 from saga.schema.definition import Retry, Undo, UndoAction
 from saga.schema.expressions import ExpressionFailed
 from saga.schema.values import ValueProblem
-
-_UNREACHABLE = "unreachable"
 
 
 def newest(turn: Turn) -> int | None:
@@ -142,7 +140,7 @@ def _unsuccessful(
 ) -> bool:
     if refused and event.code in _part(turn, event.ref).done_on:
         return _through(turn, event.ref.step, undo, event.code)
-    again = not refused or event.code == _UNREACHABLE or event.code in retry.also
+    again = not refused or event.code in NOTHING_HAPPENED or event.code in retry.also
     ended = not refused and event.code in retry.excepted
     if again and not ended and turn.try_again(event.ref, trial, retry, turn.definition.compensation.stuck_after):
         undo.stage = Unwound.BACKOFF

@@ -11,7 +11,8 @@ from saga.schema.expression_errors import ExpressionFailed
 
 MAX_STEPS = 100_000
 """Steps of one evaluation. A round of a comprehension costs the number of its parts, a function one for each element
-that it looks at, a new text or list one for each 64 characters or elements.."""
+that it looks at, a new text or list one for each 64 characters or elements, and str() of a list or map one for each 4
+characters. The dearest expressions tried took some 80 ms."""
 
 
 class Frame:

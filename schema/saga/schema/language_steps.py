@@ -203,6 +203,3 @@ FinallyStep = TypeAliasType(
         Field(title="finally step"),
     ],
 )
-
-BodyMap.model_rebuild()
-WaitStep.model_rebuild()

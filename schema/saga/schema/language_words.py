@@ -74,7 +74,7 @@ FieldSchema = Annotated[
 class Part(BaseModel):
     """A map of the file: its keys are fixed, its values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, title="map")
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, title="map")
 
 
 def kind_of(*tags: str) -> Callable[[object], str | None]:

@@ -1,0 +1,112 @@
+"""``saga show``: everything about one run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from rich.text import Text
+
+from saga.cli.addresses import find_run, who_works
+from saga.cli.advice import advice
+from saga.cli.exits import Exit
+from saga.cli.following import Following
+from saga.cli.mail import Mail, read_mail
+from saga.cli.options import json_option, run_argument
+from saga.cli.records import event_record, story_record
+from saga.cli.screen import columns, err, note, out, print_json, say
+from saga.cli.telling import event_line
+from saga.cli.tree import headline, stamp, tree
+from saga.cli.wiring import execute, opened
+from saga.cli.words import compact, moment
+from saga.schema.problems import visible
+from saga.schema.values import load
+
+
+@click.command()
+@run_argument
+@click.option("--events", is_flag=True, help="The journal: every event, as it was recorded.")
+@json_option
+def show(run: str, events: bool, as_json: bool) -> int:
+    """Show everything about RUN: its steps with their attempts, each undo under the step it undoes, input and output.
+
+    If the run cannot go on by itself, the commands that help are shown. RUN is an address such as checkout/o-1, the
+    bare id where only one run has it, @latest or checkout/@latest.
+    """
+    return execute(_show(run, events, as_json))
+
+
+async def _show(address: str, events: bool, as_json: bool) -> int:
+    async with opened() as here:
+        run = await find_run(here, address)
+        story = await Following.begin(here, run)
+        await story.poll()
+        if events:
+            _show_events(story, as_json)
+            return Exit.DONE
+        mail = await read_mail(here.store, story)
+        works, command = await who_works(here, story.run)
+    if as_json:
+        signals = {"signals": [each._asdict() for each in mail], "worked_on": works}
+        print_json(story_record(story.run, story.timeline) | signals)
+        return Exit.DONE
+    _show_run(story, mail)
+    if not works and not story.run.status.ended:
+        note(f"nobody is working on this run; to work on it:  {command}")
+    return Exit.DONE
+
+
+def _show_run(story: Following, mail: list[Mail]) -> None:
+    run, now = story.run, story.now
+    spent = (run.closed_at or now) - run.created_at
+    shown = run.shown or story.timeline.state.shown
+    about = f"  {run.saga} {run.version}, started {moment(run.created_at, now)}"
+    if run.closed_at is not None:
+        about += f", ended {moment(run.closed_at, now)}"
+    if run.incomplete:
+        about += ", rollback incomplete"
+    say(out(), headline(run.address, story.status, shown, run.outcome, spent), Text(about, style="dim"), "")
+    say(out(), *tree(story.timeline, now), "")
+    say(out(), *columns(_facts(story, mail)))
+    for each in advice(run, story.timeline):
+        say(err(), "", Text(visible(each.sentence), style="yellow"), *(f"  {command}" for command in each.commands))
+
+
+def _facts(story: Following, mail: list[Mail]) -> list[list[Text]]:
+    run = story.run
+    facts: list[tuple[str, str]] = [("input", compact(load(run.input)))]
+    labels: Any = load(run.labels)
+    if labels:
+        facts.append(("labels", "  ".join(f"{name}={value}" for name, value in labels.items())))
+    facts += [("signal", f"{each.name} {compact(each.payload)}, {each.fate}") for each in mail]
+    if run.error is not None:
+        facts.append(("error", compact(load(run.error))))
+    if run.output is not None:
+        facts.append(("output", compact(load(run.output))))
+    return [[Text(f"  {name}", style="dim"), Text(visible(value))] for name, value in facts]
+
+
+def _show_events(story: Following, as_json: bool) -> None:
+    timeline = story.timeline
+    if as_json:
+        events = [event_record(timeline.definition, entry) for entry in timeline.entries]
+        print_json({"run": story.run.address, "events": events})
+        return
+    rows: list[list[Text]] = []
+    for entry in timeline.entries:
+        line = event_line(timeline.definition, entry.event)
+        number = entry.row.attempt
+        subject = f"{line.subject} #{number}" if number > 1 else line.subject
+        rows.append(
+            [
+                Text(f"{entry.row.seq:>4}", style="dim"),
+                stamp(line.at),
+                Text(subject),
+                Text(line.word),
+                Text(line.detail, style="dim"),
+            ]
+        )
+    if rows:
+        say(out(), *columns(rows))
+    else:
+        note(f"nothing has been recorded for {story.run.address} yet")
