@@ -6,7 +6,6 @@ from saga.cli.exits import Exit, exit_of
 from saga.cli.following import Following, Why
 from saga.cli.records import run_record
 from saga.cli.screen import note, print_json, warn
-from saga.schema.values import load
 
 
 async def conclude(story: Following, why: Why, *, as_json: bool, go_on: str) -> int:
@@ -16,8 +15,8 @@ async def conclude(story: Following, why: Why, *, as_json: bool, go_on: str) -> 
     run = story.run
     if as_json:
         print_json(run_record(run))
-    elif run.output is not None and load(run.output) is not None:
-        print_json(load(run.output))
+    elif story.output is not None:
+        print_json(story.output)
     if run.status.ended:
         if run.incomplete:
             warn("the rollback is incomplete: an undo was skipped, or has failed and was passed over")

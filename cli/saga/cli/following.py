@@ -18,6 +18,7 @@ from saga.cli.words import standing
 from saga.interpreter import machine
 from saga.interpreter.status import Status
 from saga.interpreter.store import RunRow, StoreUnavailable
+from saga.schema.values import Value, load
 
 _TICK = 0.08
 """Seconds between two looks at the hint, and two frames of a live view."""
@@ -81,6 +82,18 @@ class Following:
         status = machine.status(self.timeline.state)
         return standing(self.run) if status.ended or self.run.status is Status.STUCK else status
 
+    @property
+    def input(self) -> Value:
+        """The run's input, its keys as the author ordered them; the database keeps another order."""
+        return _in_order(load(self.run.input), self.timeline.definition.input.schema.get("properties"))
+
+    @property
+    def output(self) -> Value:
+        """The run's output, its keys as the author ordered them."""
+        template = self.timeline.definition.output
+        names = None if template is None else template.value
+        return None if self.run.output is None else _in_order(load(self.run.output), names)
+
     async def poll(self, view: View | None = None) -> None:
         """Reads the run anew, then what its journal has more. Raises StoreUnavailable."""
         run = await self._here.store.run(self.run.id)
@@ -121,3 +134,9 @@ class Following:
         if self.run.hold is not None:
             return Why.HELD
         return Why.STUCK if self.run.status is Status.STUCK else None
+
+
+def _in_order(value: Value, names: Value) -> Value:
+    if not isinstance(value, dict) or not isinstance(names, dict):
+        return value
+    return {name: value[name] for name in (*names, *(value.keys() - names.keys())) if name in value}

@@ -19,7 +19,7 @@ _NAME = "@NAME@"
 
 
 @click.command()
-@click.argument("folder", metavar="[DIR]", required=False, default=".", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
 def init(folder: Path) -> int:
     """Make DIR (here, if not given) a project: one saga, its actions in Python, a saga.toml and a README.
 

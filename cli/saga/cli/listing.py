@@ -182,7 +182,7 @@ def _detail(run: RunRow, status: Status, now: int) -> str:
         return f"{took}, rollback incomplete" if run.incomplete else took
     if status is Status.STUCK and run.problem is not None:
         problem: dict[str, Any] = load(run.problem)  # type: ignore[assignment]
-        return " ".join(filter(None, (problem.get("step"), problem.get("message") or problem.get("code"))))
+        return ": ".join(filter(None, (problem.get("step"), problem.get("message") or problem.get("code"))))
     if status is Status.WAITING:
         awaited = f"for {', '.join(run.waiting)}" if run.waiting else ""
         due = "" if run.due is None else f"{left(run.due - now)} left"

@@ -66,7 +66,7 @@ def _show_run(story: Following, mail: list[Mail]) -> None:
     if run.incomplete:
         about += ", rollback incomplete"
     say(out(), headline(run.address, story.status, shown, run.outcome, spent), Text(about, style="dim"), "")
-    say(out(), *tree(story.timeline, now), "")
+    say(out(), *tree(story.timeline, now, held=run.hold is not None), "")
     say(out(), *columns(_facts(story, mail)))
     for each in advice(run, story.timeline):
         say(err(), "", Text(visible(each.sentence), style="yellow"), *(f"  {command}" for command in each.commands))
@@ -74,15 +74,16 @@ def _show_run(story: Following, mail: list[Mail]) -> None:
 
 def _facts(story: Following, mail: list[Mail]) -> list[list[Text]]:
     run = story.run
-    facts: list[tuple[str, str]] = [("input", compact(load(run.input)))]
+    facts: list[tuple[str, str]] = [("input", compact(story.input))]
     labels: Any = load(run.labels)
     if labels:
         facts.append(("labels", "  ".join(f"{name}={value}" for name, value in labels.items())))
     facts += [("signal", f"{each.name} {compact(each.payload)}, {each.fate}") for each in mail]
-    if run.error is not None:
-        facts.append(("error", compact(load(run.error))))
-    if run.output is not None:
-        facts.append(("output", compact(load(run.output))))
+    error: Any = None if run.error is None else load(run.error)
+    if error is not None and "output" in error:
+        facts.append(("output", f"could not be computed: {error['output']}"))
+    elif run.output is not None:
+        facts.append(("output", compact(story.output)))
     return [[Text(f"  {name}", style="dim"), Text(visible(value))] for name, value in facts]
 
 

@@ -13,12 +13,14 @@ from saga.cli.wiring import Here
 from saga.interpreter.project import Project
 from saga.schema.definition import Definition
 from saga.schema.loader import check
-from saga.schema.problem_formats import render_problems
-from saga.schema.problems import DefinitionProblems
+from saga.schema.problems import DefinitionProblems, visible
 
 
-def read_definition(path: Path) -> Definition:
-    """The definition in a file. Raises DefinitionProblems, and Failure for a file that cannot be read."""
+def read_definition(path: Path, *, quiet: bool = False) -> Definition:
+    """The definition in a file; warnings are said, if not ``quiet``.
+
+    Raises DefinitionProblems, and Failure for a file that cannot be read.
+    """
     try:
         text = path.read_bytes().decode()
     except OSError as error:
@@ -28,8 +30,9 @@ def read_definition(path: Path) -> Definition:
     definition, problems = check(text, str(path))
     if definition is None:
         raise DefinitionProblems(problems, {str(path): text})
-    if problems:
-        say(err(), render_problems(problems, {str(path): text}), "")
+    if not quiet:
+        for problem in problems:
+            warn(f"{problem.path}:{problem.line}: {visible(problem.message)}; {visible(problem.hint)}")
     return definition
 
 
@@ -54,7 +57,7 @@ async def _register(here: Here, number: int, paths: list[Path]) -> list[Definiti
     found: list[Definition] = []
     for path in paths:
         try:
-            definition = read_definition(path)
+            definition = read_definition(path, quiet=True)
         except DefinitionProblems as problems:
             warn(f"{path.name} is left out, it has problems: `saga validate {path}` shows them all")
             say(err(), f"  {problems.problems[0].headline}")

@@ -76,8 +76,8 @@ def headline(address: str, status: Status, shown: str | None, outcome: str | Non
     return line
 
 
-def tree(timeline: Timeline, now: int) -> list[Text]:
-    """The lines of all steps worth a line. ``now``: microseconds by the database's clock."""
+def tree(timeline: Timeline, now: int, *, held: bool = False) -> list[Text]:
+    """The lines of all steps worth a line. ``now``: by the database's clock. ``held``: what runs lacks something."""
     rows: list[list[Text]] = []
     first_final = len(timeline.definition.steps)
     for step in timeline.steps():
@@ -86,7 +86,9 @@ def tree(timeline: Timeline, now: int) -> list[Text]:
             continue
         if step.index == first_final:
             rows.append([Text("  finally", style="dim"), Text(), Text()])
-        rows.append(_step_row(timeline, step, mine, track, now, 1 if step.index >= first_final else len(step.path)))
+        depth = 1 if step.index >= first_final else len(step.path)
+        row = _step_row(timeline, step, mine, track, now, depth)
+        rows.append(_held_row(row, step, depth) if held and mine.progress is Progress.RUNNING else row)
         undo = _undo_row(timeline, step, mine, track, now)
         if undo is not None:
             rows.append(undo)
@@ -103,6 +105,11 @@ def _step_row(timeline: Timeline, step: Step, mine: StepState, track: Track, now
     name.append(step.name.rpartition(".")[2] if step.path else step.name, style="dim" if idle else "")
     details = _details(timeline, step, mine, track, now)
     return [name, Text(word, style=look.style), Text(visible(" · ".join(filter(None, details))), style="dim")]
+
+
+def _held_row(row: list[Text], step: Step, depth: int) -> list[Text]:
+    name = Text("  " * (depth + 1)).append("! ", style="bold red").append(step.name)
+    return [name, Text("held", style="bold red"), Text()]
 
 
 def _details(timeline: Timeline, step: Step, mine: StepState, track: Track, now: int) -> list[str]:

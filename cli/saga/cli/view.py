@@ -92,7 +92,7 @@ def _steps(story: Following, room: int) -> Iterator[Text]:
         line.append(f"  {_SPINNER[now // 80_000 % len(_SPINNER)]}", style="blue")
     yield line
     yield Text()
-    lines = tree(story.timeline, now)
+    lines = tree(story.timeline, now, held=run.hold is not None)
     ended = run.status.ended
     yield from lines if ended else folded(lines, room, _busy(lines))
 

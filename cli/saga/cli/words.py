@@ -67,9 +67,9 @@ def span(microseconds: int) -> str:
 
 
 def left(microseconds: int) -> str:
-    """Time that is left, without false precision: ``29m``, ``12s``, ``3d 4h``."""
-    if microseconds <= 0:
-        return "now"
+    """Time that is left, without false precision: ``20ms``, ``12s``, ``29m``, ``3d 4h``."""
+    if microseconds < SECOND:
+        return span(microseconds)
     if microseconds < 60 * SECOND:
         return f"{-(-microseconds // SECOND)}s"
     if microseconds < 3600 * SECOND:

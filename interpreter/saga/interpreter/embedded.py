@@ -113,7 +113,7 @@ class EmbeddedPostgres:
                 return await self._bring_down()
 
     async def create_database(self, name: str) -> str:
-        """Makes an empty database and returns its url: quickly, for tests. Needs PostgreSQL 15; errors are asyncpg's."""
+        """Makes an empty database, for a test, and returns its url. Needs PostgreSQL 15. Errors are asyncpg's."""
         # Copying the template's files takes a fifth of the time of writing them to the journal, if fsync is off.
         await self._administer(f"create database {_identifier(name)} template template0 strategy file_copy")
         return self.url_of(name)

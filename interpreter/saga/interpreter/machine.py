@@ -50,7 +50,7 @@ def start(
     """A new run and what it wants first. ``given``: the prepared input; ``started_at``: by the database's clock."""
     count = len(definition.steps)
     steps = [None] * (count + len(definition.final_steps))
-    state = State(run, address, given, started_at, list(steps), started_at, unsettled=count)
+    state = State(str(run), address, given, started_at, list(steps), started_at, unsettled=count)
     turn = Turn(definition, state, started_at)
     if definition.deadline is not None:
         turn.start_timer(DEADLINE, started_at + definition.deadline)

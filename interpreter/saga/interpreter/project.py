@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -182,21 +182,18 @@ def _allow(file: Path, http: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _texts(file: Path, table: dict[str, Any], key: str, example: str) -> list[str]:
-    found = table[key]
-    return _checked(
-        file, key, found, lambda: isinstance(found, list) and all(isinstance(e, str) for e in found), example
-    )
+    found: list[str] = table[key]
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        raise _unfit(file, key, found, example)
+    return found
 
 
 def _concurrency(file: Path, worker: dict[str, Any]) -> int | None:
-    if "concurrency" not in worker:
-        return None
-    found = worker["concurrency"]
-    fits = lambda: type(found) is int and 1 <= found <= _MOST_CONCURRENCY  # noqa: E731
-    return _checked(file, "concurrency", found, fits, "concurrency = 400")
-
-
-def _checked(file: Path, key: str, found: Any, fits: Callable[[], bool], example: str) -> Any:
-    if not fits():
-        raise ProjectProblem(f'{file}: "{key}" cannot be {found!r}', f"write such as: {example}")
+    found: int | None = worker.get("concurrency")
+    if found is not None and (type(found) is not int or not 1 <= found <= _MOST_CONCURRENCY):
+        raise _unfit(file, "concurrency", found, "concurrency = 400")
     return found
+
+
+def _unfit(file: Path, key: str, found: object, example: str) -> ProjectProblem:
+    return ProjectProblem(f'{file}: "{key}" cannot be {found!r}', f"write such as: {example}")

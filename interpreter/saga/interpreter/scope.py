@@ -6,7 +6,6 @@ This room must not know what is done with the results.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import cast
 
 from saga.interpreter.events import Ref
 from saga.interpreter.state import Progress, State, StepState
@@ -55,17 +54,29 @@ class _Steps(Mapping[str, object]):
         return len(self._definition.indices)
 
 
-def scope(definition: Definition, state: State, ref: Ref | None = None, **more: object) -> dict[str, object]:
+class _Names(dict[str, object]):
+    """The root names of an expression; what costs something is made when it is read."""
+
+    __slots__ = ("_definition", "_ref", "_state")
+
+    def __init__(self, definition: Definition, state: State, ref: Ref | None, more: Mapping[str, object]) -> None:
+        super().__init__(more, input=state.input, outcome=state.outcome, error=state.error)
+        self._definition = definition
+        self._state = state
+        self._ref = ref
+
+    def __missing__(self, name: str) -> object:
+        state, ref = self._state, self._ref
+        if name == "steps":
+            own = ref.step if ref is not None and ref.undo >= 0 else -1
+            return _Steps(self._definition, state, own)
+        if name == "run":
+            return {"id": state.address.partition("/")[2], "started_at": Timestamp(state.started_at)}
+        if name == "step" and ref is not None:
+            return {"key": key(self._definition, state, ref)}
+        raise KeyError(name)
+
+
+def scope(definition: Definition, state: State, ref: Ref | None = None, **more: object) -> Mapping[str, object]:
     """The names an expression sees. ``ref``: the action it stands in; ``more``: ``output``, ``payload`` where there."""
-    own = ref.step if ref is not None and ref.undo >= 0 else -1
-    names: dict[str, object] = {
-        "input": state.input,
-        "steps": _Steps(definition, state, own),
-        "outcome": state.outcome,
-        "error": cast(object, state.error),
-        "run": {"id": state.address.partition("/")[2], "started_at": Timestamp(state.started_at)},
-    }
-    if ref is not None:
-        names["step"] = {"key": key(definition, state, ref)}
-    names.update(more)
-    return names
+    return _Names(definition, state, ref, more)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, field
 from enum import IntEnum
-from uuid import UUID
 
 from saga.interpreter.events import Ref, Timer
 from saga.interpreter.status import Status
@@ -147,7 +146,8 @@ class Trouble:
 class State:
     """A run. ``steps`` has one entry a step and `finally` step; None until something happened to it."""
 
-    run: UUID
+    run: str
+    """The run's number, as text: it stands in every idempotency key."""
     address: str
     input: Value
     started_at: int

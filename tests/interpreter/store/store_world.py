@@ -108,18 +108,12 @@ class MemoryWorld(World):
     def __init__(self) -> None:
         super().__init__()
         self.time = time.time_ns() // 1000
-        self.alive: set[int] = set()
         self.store = MemoryStore(lambda: self.time)
 
-    async def worker(self, **more: Any) -> int:
-        worker = await super().worker(**more)
-        self.alive.add(worker)
-        return worker
-
     async def die(self, worker: int) -> None:
-        self.alive.discard(worker)
+        others = [info.id for info in await self.store.workers() if info.id != worker]
         self.time += LEASE // 2
-        for other in self.alive:
+        for other in others:
             await self.store.renew(other)
         self.time += LEASE // 2 + 1
 

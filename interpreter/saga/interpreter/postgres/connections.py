@@ -85,6 +85,11 @@ def is_bad_data(error: BaseException) -> bool:
     return isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "").startswith(_DATA_CLASSES)
 
 
+def in_words(error: Exception) -> str:
+    """What the database says of an error, on one line."""
+    return ": ".join(line.removeprefix("DETAIL:").strip() for line in str(error).splitlines()[:2])
+
+
 def place(url: str) -> str:
     """Where a database is, for people: no password, no parameters."""
     parts = urlsplit(url)

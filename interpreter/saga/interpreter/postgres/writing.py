@@ -18,6 +18,7 @@ from saga.interpreter.postgres.columns import Query
 from saga.interpreter.postgres.connections import (
     Fetch,
     Link,
+    in_words,
     is_bad_data,
     is_conflict,
     is_locked,
@@ -138,7 +139,7 @@ class Writer:
         """Finds the run whose data the database refuses: the others are none the worse for it."""
         runs = columns.runs_of(batch)
         if len(runs) == 1:
-            return Written({}, set(), set(), {runs[0]: str(error).splitlines()[0]})
+            return Written({}, set(), set(), {runs[0]: in_words(error)})
         middle = len(runs) // 2
         first = await self._put(hand, self._query(hand, columns.part(batch, set(runs[:middle]))))
         second = await self._put(hand, self._query(hand, columns.part(batch, set(runs[middle:]))))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 
 from saga.schema.drawing.geometry import Rect, Route, Size, Spacing
 
@@ -90,7 +91,7 @@ def place_lane(
         return PlacedLane({}, {}, (), width)
     widest = max(size.width for _, size in lane.everything)
     detours = max(len(band.stack.detours) for band in bands)
-    left = width + spacing.lane + detours * spacing.track
+    left = ceil(width) + spacing.lane + detours * spacing.track
     boxes: dict[str, Rect] = {}
     routes: dict[str, Route] = {}
     for band in bands:

@@ -41,7 +41,7 @@ def lay_over(definition: Definition, picture: Picture, overlay: Overlay) -> Pict
     states = {box(step): looks[name].state for name, step in known.items() for box in (box_id, choice_id)}
     loud = _reached(picture, states, overlay)
     undos = tuple(replace(undo, box=_undo_look(undo.box, looks[undo.box.step])) for undo in picture.undos)
-    outcome = f" · {overlay.outcome}" if overlay.outcome else ""
+    outcome = f" · {one_line(overlay.outcome)}" if overlay.outcome else ""
     rolled_back = picture.rolled_back
     return replace(
         picture,

@@ -237,11 +237,11 @@ def _lines(box: Box) -> list[tuple[str, str]]:
     title = (_title(box), box.kind.value if quiet or box.kind is BoxKind.ROLLED_BACK else "name")
     if box.kind is BoxKind.ROLLED_BACK:
         return [title]
-    indent = "  " if box.kind is BoxKind.UNDO else ""
-    lines = [title, *((indent + line.text, line.tone.value) for line in box.lines)]
-    if box.status is not None:
-        lines.append((indent + box.status.words, box.status.state))
-    return lines
+    if box.kind is BoxKind.UNDO:
+        status = f" · {box.status.words}" if box.status is not None else ""
+        return [(title[0] + status, title[1]), *(("  " + line.text, line.tone.value) for line in box.lines)]
+    lines = [title, *((line.text, line.tone.value) for line in box.lines)]
+    return [*lines, (box.status.words, box.status.state)] if box.status is not None else lines
 
 
 def _measure(box: Box) -> Size:
