@@ -35,7 +35,7 @@ async def _upgrade(as_json: bool) -> int:
     if given:
         applied = await upgrade_schema(given)
     else:
-        async with embedded_url() as url:
+        async with embedded_url(announced=True) as url:
             applied = await upgrade_schema(url)
     if as_json:
         print_json({"applied": applied})

@@ -27,3 +27,13 @@ def interruptible() -> Iterator[asyncio.Event]:
     finally:
         for number in _ASKS:
             loop.remove_signal_handler(number)
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """While a person is asked something Ctrl-C raises KeyboardInterrupt: the event loop would only note it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -60,7 +60,7 @@ async def _run(asked: Asked, detach: bool) -> int:
     from saga.cli.wiring import opened
 
     job = prepare(asked)
-    async with opened() as here:
+    async with opened(announced=True) as here:
         number = await here.store.project(job.project.name)
         row = await here.client.definitions.register(number, job.definition)
         if detach:

@@ -8,13 +8,14 @@ from saga.cli.addresses import find_run, who_works
 from saga.cli.exits import Exit
 from saga.cli.failures import Failure
 from saga.cli.inputs import Schema, fit, gather
+from saga.cli.interrupts import asking
 from saga.cli.options import json_option, run_argument
 from saga.cli.samples import sample, signal_line
 from saga.cli.screen import interactive, note, print_json
 from saga.cli.wiring import execute, opened
-from saga.cli.words import compact
 from saga.interpreter.store import RunRow
 from saga.schema.definition import Signal
+from saga.schema.fits import Fitting
 from saga.schema.values import Value, ValueProblem
 
 _SAID = {
@@ -85,18 +86,23 @@ def _asked(payload: Value, declared: Signal) -> Value:
     missing = [name for name in fields if name not in payload and "default" not in fields[name]]
     if missing:
         note(f"{declared.name} needs {', '.join(missing)}; Ctrl-C sends nothing")
-    return payload | {name: _ask(name, fields[name]) for name in missing}
+    with asking():
+        return payload | {name: _ask(name, fields[name]) for name in missing}
 
 
 def _ask(name: str, field: Schema) -> Value:
     kind = field.get("type", "text")
-    words = " | ".join(compact(word) for word in field["enum"]) if "enum" in field else kind
+    words = " | ".join(map(str, field["enum"])) if "enum" in field else kind
 
-    def fitting(text: str) -> Value:
+    def checked(text: str) -> Value:
         try:
-            return fit(text, field, name, "-p")
+            value = fit(text, field, name, "-p")
         except Failure as failure:
             raise click.UsageError(failure.message) from None
+        fitting = Fitting(field)
+        if not fitting.fits(value):
+            raise click.UsageError(fitting.misfit(value, name)[0])
+        return value
 
-    answer: Value = click.prompt(f"  {name} ({words})", value_proc=fitting, err=True)
+    answer: Value = click.prompt(f"  {name} ({words})", value_proc=checked, err=True)
     return answer

@@ -56,7 +56,8 @@ def event_line(definition: Definition, event: Event) -> Line:
             subject = event.step if isinstance(event, StepSkipped | StepResolved) else "run"
             how = f"--{event.how}" if isinstance(event, StepResolved) else ""
             by = f"by {event.by}" if event.by else ""
-            return Line(event.at, subject, word, " ".join(filter(None, (how, by, event.reason))))
+            said = ": ".join(filter(None, (by, event.reason)))
+            return Line(event.at, subject, word, " ".join(filter(None, (how, said))))
         case _:
             code, message = getattr(event, "code", ""), getattr(event, "message", "")
             said = f"{code}: {message}" if message else code

@@ -57,7 +57,7 @@ _UNDO_WORDS = {
     Unwound.STUCK: "undo stuck",
     Unwound.DONE: "undone",
     Unwound.NOTHING: "no undo due",
-    Unwound.SKIPPED: "undo skipped",
+    Unwound.SKIPPED: "settled by hand",
     Unwound.GIVEN_UP: "undo failed",
 }
 
@@ -115,7 +115,7 @@ def _held_row(row: list[Text], step: Step, depth: int) -> list[Text]:
 def _details(timeline: Timeline, step: Step, mine: StepState, track: Track, now: int) -> list[str]:
     match mine.progress:
         case Progress.PENDING:
-            return [_traits(step)]
+            return [_traits(step)] if timeline.state.phase is Phase.FORWARD else []
         case Progress.RUNNING:
             return [_since(track.tries, now), _nth(track.tries), _cause(track.tries)]
         case Progress.BACKOFF:

@@ -56,9 +56,10 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[Here]:
+async def opened(*, announced: bool = False) -> AsyncIterator[Here]:
     """The store of ``SAGA_DATABASE_URL``, else of the embedded Postgres: started if need be, stopped by the last.
 
+    ``announced``: says where the embedded one lives; at its very first start that is always said.
     Raises StoreUnavailable, StoreMismatch and EmbeddedProblem.
     """
     from saga.interpreter.postgres import PostgresStore
@@ -68,17 +69,19 @@ async def opened() -> AsyncIterator[Here]:
         async with _closing(await PostgresStore.open(given)) as here:
             yield here
         return
-    async with embedded_url() as url, _closing(await PostgresStore.open(url, upgrade=True)) as here:
+    async with embedded_url(announced=announced) as url, _closing(await PostgresStore.open(url, upgrade=True)) as here:
         yield here
 
 
 @asynccontextmanager
-async def embedded_url() -> AsyncIterator[str]:
-    """Where the embedded Postgres listens, for as long as it is needed; says where it lives when it starts it."""
+async def embedded_url(*, announced: bool) -> AsyncIterator[str]:
+    """Where the embedded Postgres listens, for as long as it is needed."""
     from saga.interpreter.embedded import EmbeddedPostgres, default_home
 
     server = EmbeddedPostgres(default_home())
-    if await server.start() == "started":
+    is_new = not server.home.exists()
+    await server.start()
+    if announced or is_new:
         note(f"runs are kept in the embedded Postgres in {server.home}")
     try:
         yield server.url

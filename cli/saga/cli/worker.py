@@ -53,7 +53,7 @@ async def _worker(
         settings = replace(settings, concurrency=wanted)
     log_to_stderr()
     with interruptible() as stop:
-        async with opened() as here, performing(project, actions) as performer:
+        async with opened(announced=True) as here, performing(project, actions) as performer:
             number = await here.store.project(project.name)
             employed = Worker(
                 here.store,

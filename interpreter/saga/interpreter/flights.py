@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from saga.interpreter.answers import Answer, Missing, Ok, Postponed, Refusal, Unkeepable, Unknown
 from saga.interpreter.clock import Clock
-from saga.interpreter.commands import RunAction, StopAction
+from saga.interpreter.commands import Command, RunAction, StopAction
 from saga.interpreter.events import (
     FORWARD,
     ActionEvent,
@@ -27,14 +27,30 @@ from saga.interpreter.events import (
 from saga.interpreter.live import Flight, LiveRun
 from saga.interpreter.performing import Attempt, Performer
 from saga.interpreter.scope import key, scope
-from saga.interpreter.store import Store, Transaction
+from saga.interpreter.store import OutboxRow, Row, Store, Transaction
 from saga.schema.definition import Verb
-
-if TYPE_CHECKING:
-    from saga.interpreter.engine import Engine
 
 _TICK = 0.25
 """Seconds between two looks at the time limits (a timer per attempt costs more than the attempt, spike.md)."""
+
+
+class Desk(Protocol):
+    """Who takes the answers: the engine."""
+
+    def answer(self, run: LiveRun, event: ActionEvent) -> None:
+        """Takes the answer to an attempt."""
+
+    def hold(self, run: LiveRun, lacks: str, message: str) -> None:
+        """An attempt could not be made for want of something."""
+
+    def fold(self, run: LiveRun, event: ActionEvent) -> tuple[Row, list[OutboxRow], list[Command]]:
+        """Folds an event that a transaction is about to write; gives the rows to write."""
+
+    def journaled(self, run: LiveRun, commands: list[Command]) -> None:
+        """The transaction has committed."""
+
+    def fail(self, problem: BaseException) -> None:
+        """A defect, or a fence: the worker stops."""
 
 
 class _RolledBack(Exception):
@@ -73,12 +89,12 @@ class _Lazy:
 class Flights:
     """The attempts of one worker."""
 
-    def __init__(self, store: Store, worker: int, clock: Clock, performer: Performer, engine: Engine) -> None:
+    def __init__(self, store: Store, worker: int, clock: Clock, performer: Performer, desk: Desk) -> None:
         self._store = store
         self._worker = worker
         self._clock = clock
         self._performer = performer
-        self._engine = engine
+        self._desk = desk
         self._loop = asyncio.get_running_loop()
         self._limits: dict[int, list[tuple[LiveRun, Flight]]] = {}
         """Attempts by the tick in which they are cut off."""
@@ -162,7 +178,7 @@ class Flights:
             await transaction.roll_back()
             answer = _nothing_known(flight, "stopped", "the attempt was asked to stop")
         except Exception as problem:
-            self._engine.fail(problem)
+            self._desk.fail(problem)
             return
         self._answered(run, flight, answer)
 
@@ -172,9 +188,9 @@ class Flights:
         flight.answered = True
         run.flights.pop(flight.ref, None)
         if isinstance(answer, Missing):
-            self._engine.hold(run, answer.hold, answer.message)
+            self._desk.hold(run, answer.hold, answer.message)
         else:
-            self._engine.answer(run, event_of_answer(answer, self._clock.now(), flight.ref, flight.number))
+            self._desk.answer(run, event_of_answer(answer, self._clock.now(), flight.ref, flight.number))
 
     async def _commit(self, run: LiveRun, flight: Flight, transaction: _Lazy, answer: Answer) -> None:
         """The author's statement and the journal row commit together (semantics.md 27, engine.md S6)."""
@@ -190,10 +206,10 @@ class Flights:
         flight.answered = True
         run.flights.pop(flight.ref, None)
         event = event_of_answer(answer, self._clock.now(), flight.ref, flight.number)
-        row, outbox, commands = self._engine.fold(run, event)
+        row, outbox, commands = self._desk.fold(run, event)
         await transaction.opened.journal(row, outbox)
         await transaction.commit()
-        self._engine.journaled(run, commands)
+        self._desk.journaled(run, commands)
 
 
 def _nothing_known(flight: Flight, code: str, message: str) -> Answer:

@@ -4,17 +4,17 @@ Pure: no clock, no input or output, no randomness. A run is begun with `start`, 
 after a reload asked with `resume` what it still wants. `transition` owns the state it is given and changes it.
 
 How a saga goes: a step opens when all it needs is settled; it is skipped when a guard or its `when` is false
-(`forward`). When something fails for good the run stops: nothing new opens, what is in flight is awaited, then
-everything that was done or may have been done is undone, newest start first (`unwinding`). After the pivot nothing is
-undone: work is retried, then held for a person (`operating`). Signals are kept until a step takes them or none can any
-more (`mailbox`). Once outcome and output are fixed the `finally` steps run, and the run ends.
+(`forward`). When something fails for good the run turns (`turning`): nothing new opens, what is in flight is awaited,
+then everything that was done or may have been done is undone, newest start first (`unwinding`). After the pivot nothing
+is undone: work is retried, then held for a person (`operating`). Signals are kept until a step takes them or none can
+any more (`mailbox`). Once outcome and output are fixed the `finally` steps run, and the run ends (`finishing`).
 """
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from saga.interpreter import forward, unwinding
+from saga.interpreter import forward, turning, unwinding
 from saga.interpreter import operating as _operating
 from saga.interpreter.commands import Command, End, Park, RunAction, StartTimer
 from saga.interpreter.events import (
@@ -74,9 +74,9 @@ def transition(definition: Definition, state: State, event: Event) -> list[Comma
             if event.ref.undo == FORWARD:
                 forward.answered(turn, definition.node(event.ref.step), event, trial)
             elif unwinding.answered(turn, event, trial):
-                forward.undone(turn, event.ref.step)
+                turning.undone(turn, event.ref.step)
             elif state.phase is Phase.STOPPING:
-                forward.unwind(turn)
+                turning.unwind(turn)
         case SignalReceived():
             _signal(turn, event)
         case TimerFired():
@@ -105,7 +105,7 @@ def _signal(turn: Turn, event: SignalReceived) -> None:
         state.fates[event.mseq] = "ignored:no such signal"
         return
     state.mailbox.append(Unread(event.mseq, event.name, event.payload))
-    if state.phase is not Phase.FORWARD or forward.is_held(turn):
+    if state.phase is not Phase.FORWARD or turn.is_held:
         return
     for step in turn.definition.steps:
         waiting = step.wait is not None and step.wait.signal == event.name
@@ -115,14 +115,14 @@ def _signal(turn: Turn, event: SignalReceived) -> None:
 
 def _timer(turn: Turn, timer: Timer) -> None:
     state = turn.state
-    if timer not in state.timers or (timer.kind != DEADLINE.kind and forward.is_held(turn)):
+    if timer not in state.timers or (timer.kind != DEADLINE.kind and turn.is_held):
         return
     del state.timers[timer]
     if timer.kind == DEADLINE.kind:
         if state.pivot_passed:
             state.overdue = True
         elif state.phase is Phase.FORWARD:
-            forward.stop(turn, "deadline")
+            turning.stop(turn, "deadline")
     elif timer.ref.undo != FORWARD:
         unwinding.attempt_again(turn, timer.ref)
     elif timer.kind == "retry":

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from saga.interpreter import forward, unwinding
+from saga.interpreter import forward, turning, unwinding
 from saga.interpreter.commands import StartTimer
 from saga.interpreter.events import (
     CancelRequested,
@@ -99,7 +99,7 @@ def operate(turn: Turn, request: OperatorRequest) -> None:
         return
     match request:
         case CancelRequested():
-            forward.stop(turn, "cancelled")
+            turning.stop(turn, "cancelled")
         case RetryRequested():
             _retry(turn)
         case StepSkipped():
@@ -118,7 +118,7 @@ def operate(turn: Turn, request: OperatorRequest) -> None:
 def _go_on(turn: Turn) -> None:
     """A hold is over: timers that were left alone run again, and what could not open is looked for."""
     turn.commands.extend(StartTimer(timer, due) for timer, due in turn.state.timers.items())
-    if turn.state.phase is Phase.FORWARD and not forward.is_held(turn):
+    if turn.state.phase is Phase.FORWARD and not turn.is_held:
         forward.look_again(turn)
 
 
@@ -129,7 +129,7 @@ def _retry(turn: Turn) -> None:
     step = turn.definition.node(trouble.step)
     if trouble.undo:
         if unwinding.begin_again(turn, step.index):
-            forward.undone(turn, step.index)
+            turning.undone(turn, step.index)
     else:
         forward.reopen(turn, step)
     _go_on(turn)
@@ -145,7 +145,7 @@ def _settle_by_hand(turn: Turn, request: StepSkipped | StepResolved) -> None:
         part = 0 if mine.undo is None else mine.undo.part
         turn.cancel_timer(Timer("retry", Ref(index, (), part)))
         unwinding.settle(turn, index, Unwound.SKIPPED, f"{request.by}: {request.reason}")
-        forward.undone(turn, index)
+        turning.undone(turn, index)
     elif isinstance(request, StepSkipped):
         turn.cancel_timer(Timer("retry", Ref(index)))
         forward.pass_over(turn, step)

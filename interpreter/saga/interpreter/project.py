@@ -21,7 +21,8 @@ ACTIONS = "actions.py"
 
 _SKIPPED = frozenset({"node_modules", "site-packages", "__pycache__", "venv"})
 """Folders in which nobody keeps sagas; those that begin with a dot are skipped too."""
-_HEADER = re.compile(r"^saga:\s*v\d", re.MULTILINE)
+_HEADER = re.compile(r"""^\ufeff?["']?saga["']?\s*:""", re.MULTILINE)
+"""Also of a file whose header is wrong: it shall be checked and complained about, not be passed over."""
 _NAME = re.compile(r"^name:\s*['\"]?([a-z][a-z0-9_]*)", re.MULTILINE)
 _PROJECT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MOST_CONCURRENCY = 100_000

@@ -36,6 +36,11 @@ class Turn:
         self.ready: list[int] = []
         """Forward steps that may open now, ascending."""
 
+    @property
+    def is_held(self) -> bool:
+        """Whether a person has to act before anything new is opened."""
+        return self.state.trouble is not None or self.state.paused
+
     # -- timers
     def start_timer(self, timer: Timer, due: int) -> None:
         """Starts a timer, or moves it."""

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from saga.schema import (
+    codes_actions,
     codes_expressions,
     codes_meaning,
     codes_not_built,
@@ -36,6 +37,7 @@ _PAGES: tuple[tuple[Explanation, ...], ...] = (
     codes_meaning.PAGES,
     codes_expressions.PAGES,
     codes_not_built.PAGES,
+    codes_actions.PAGES,
 )
 
 CODES: Mapping[str, Explanation] = MappingProxyType({page.code: page for pages in _PAGES for page in pages})

@@ -19,6 +19,8 @@ Ring = Callable[[], Awaitable[None] | None]
 
 _CHANNEL = "saga"
 _QUIET_SECONDS = 0.005
+_FAREWELL_SECONDS = 1.0
+_LOCK_TRIES = 5
 _NOTIFY = f"SELECT pg_notify('{_CHANNEL}', $1)"
 _LONGEST = 7000
 """Bytes of a notification; Postgres allows 8000."""
@@ -28,7 +30,7 @@ class Bell:
     """Lease, liveness lock and doorbell of the workers of this process."""
 
     def __init__(self, url: str) -> None:
-        self._link = Link(url, "heartbeat", {"synchronous_commit": "off"}, self._opened)
+        self._link = Link(url, "heartbeat", 10, {"synchronous_commit": "off"}, self._opened)
         self._alive: dict[int, bool] = {}
         """Workers of this process, and whether their liveness lock is held."""
         self._rings: dict[str, set[Ring]] = {}
@@ -39,12 +41,14 @@ class Bell:
 
     async def close(self) -> None:
         """Rings what is still to be rung, then closes the connection."""
-        if self._ringing is not None:
-            await self._ringing
-        reviving, self._reviving = self._reviving, None
-        if reviving is not None:
-            reviving.cancel()
-            await asyncio.gather(reviving, return_exceptions=True)
+        self._alive.clear()
+        self._rings.clear()
+        tasks = [task for task in (self._ringing, self._reviving) if task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=_FAREWELL_SECONDS)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._link.close()
 
     async def add(self, worker: int) -> None:
@@ -95,8 +99,12 @@ class Bell:
             await asyncio.sleep(_QUIET_SECONDS)
 
     async def _hold(self, worker: int) -> None:
-        answer = await self._link.ask(sql.HOLD_LIVENESS, worker)
-        self._alive[worker] = answer[0][0]
+        """Takes the liveness lock. Those who look whether it is free hold it for a moment, hence more than one try."""
+        for _ in range(_LOCK_TRIES):
+            self._alive[worker] = (await self._link.ask(sql.HOLD_LIVENESS, worker))[0][0]
+            if self._alive[worker]:
+                return
+            await asyncio.sleep(_QUIET_SECONDS)
 
     async def _opened(self, connection: Connection) -> None:
         """A new session holds no locks, hears nothing, and may come late for the leases."""
@@ -114,6 +122,8 @@ class Bell:
         for pause in pauses():
             try:
                 await self._link.fetch("SELECT 1")
+                for worker in [worker for worker, held in self._alive.items() if not held]:
+                    await self._hold(worker)
                 return
             except Exception as error:
                 if isinstance(error, StoreUnavailable):

@@ -31,7 +31,6 @@ ENGINE_SETTINGS = {
     "jit": "off",
 }
 SAFETY_SETTINGS = {
-    "statement_timeout": "30s",
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "30s",
     "tcp_keepalives_idle": "5",
@@ -39,7 +38,7 @@ SAFETY_SETTINGS = {
     "client_min_messages": "warning",
 }
 _CONNECT_SECONDS = 5.0
-_ANSWER_SECONDS = 35.0
+_GRACE_SECONDS = 2.0
 """A silent server is given up a little after its own statement_timeout."""
 _LONGEST_PAUSE = 2.0
 
@@ -114,12 +113,12 @@ def pauses() -> Iterator[float]:
         longest = min(longest * 2, _LONGEST_PAUSE)
 
 
-async def connect(url: str, name: str, settings: dict[str, str]) -> Connection:
-    """One connection. Raises what asyncpg raises."""
+async def connect(url: str, name: str, settings: dict[str, str], kept_statements: int = 0) -> Connection:
+    """One connection, which keeps so many statements prepared by itself. Raises what asyncpg raises."""
     connection: Connection = await asyncpg.connect(
         url,
         timeout=_CONNECT_SECONDS,
-        statement_cache_size=0,
+        statement_cache_size=kept_statements,
         server_settings={"application_name": f"saga {name}", **SAFETY_SETTINGS, **settings},
     )
     return connection
@@ -128,20 +127,31 @@ async def connect(url: str, name: str, settings: dict[str, str]) -> Connection:
 class Link:
     """One dedicated connection, opened when first used and again after it broke. One caller at a time.
 
-    ``opened`` is awaited with each new connection before anybody uses it.
+    No statement may take longer than ``seconds``. ``opened`` is awaited with each new connection before anybody uses it.
     """
 
     def __init__(
-        self, url: str, name: str, settings: dict[str, str] | None = None, opened: Opened | None = None
+        self,
+        url: str,
+        name: str,
+        seconds: int,
+        settings: dict[str, str] | None = None,
+        opened: Opened | None = None,
     ) -> None:
         self.url = url
         self._name = name
-        self._settings = ENGINE_SETTINGS | (settings or {})
+        self._timeout = seconds + _GRACE_SECONDS
+        self._settings = ENGINE_SETTINGS | {"statement_timeout": f"{seconds}s"} | (settings or {})
         self._opened = opened
         self._turn = asyncio.Lock()
         self._connection: Connection | None = None
         self._statements: dict[str, PreparedStatement[asyncpg.Record]] = {}
         self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed for good."""
+        return self._closed
 
     async def fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
         """Runs one statement, prepared at its first use. Raises what asyncpg raises; see `is_weather`."""
@@ -165,7 +175,7 @@ class Link:
         async with self._turn:
             try:
                 connection = await self._open()
-                rows: list[asyncpg.Record] = await connection.fetch(sql, *arguments, timeout=_ANSWER_SECONDS)
+                rows: list[asyncpg.Record] = await connection.fetch(sql, *arguments, timeout=self._timeout)
                 return rows
             except Exception as error:
                 self._let_go(error)
@@ -201,8 +211,8 @@ class Link:
             connection = await self._open()
             statement = self._statements.get(sql)
             if statement is None:
-                statement = self._statements[sql] = await connection.prepare(sql, timeout=_ANSWER_SECONDS)
-            rows: list[asyncpg.Record] = await statement.fetch(*arguments, timeout=_ANSWER_SECONDS)
+                statement = self._statements[sql] = await connection.prepare(sql, timeout=self._timeout)
+            rows: list[asyncpg.Record] = await statement.fetch(*arguments, timeout=self._timeout)
             return rows
         except Exception as error:
             self._let_go(error)

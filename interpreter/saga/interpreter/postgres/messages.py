@@ -140,7 +140,7 @@ def _answer(delivery: Delivery, repeated: bool) -> Delivery:
     return Delivery("duplicate") if repeated and delivery.answer == "accepted" else delivery
 
 
-def _why_not(ended: bool | None, known: bool) -> Delivery:
+def _why_not(ended: bool | None, known: bool | None) -> Delivery:
     if ended is None:
         return Delivery("unknown")
     if known:

@@ -11,13 +11,14 @@ from __future__ import annotations
 _FENCE = "f AS MATERIALIZED (SELECT worker FROM saga.fence WHERE worker = $1 FOR KEY SHARE)"
 
 # A used key is pointed to the new run where a person asked for it ($again: the run has ended) or the file allows it
-# ($after: it ended compensated). The planner must not turn IN into a join: hash joins are off, so it would be n * n.
+# ($after: it ended compensated). Asked so that the planner neither joins (n * n, as hash joins are off) nor hashes the
+# whole table, as it would for EXISTS.
 _KEY_CONFLICT = """
   ON CONFLICT (project, key) DO UPDATE SET run = excluded.run
     WHERE (excluded.run = ANY({again}::uuid[])
-           AND EXISTS (SELECT 1 FROM saga.run o WHERE o.id = k.run AND o.status >= 10))
+           AND (SELECT o.status FROM saga.run o WHERE o.id = k.run) >= 10)
        OR (excluded.run = ANY({after}::uuid[])
-           AND EXISTS (SELECT 1 FROM saga.run o WHERE o.id = k.run AND o.status = 11))"""
+           AND (SELECT o.status FROM saga.run o WHERE o.id = k.run) = 11)"""
 
 _STARTS = """
 k AS (INSERT INTO saga.key AS k (project, key, run)
@@ -124,7 +125,7 @@ SELECT r.id FROM unnest($2::uuid[], $3::int[]) AS x(run, epoch) JOIN saga.run r 
  WHERE (r.owner = $1 AND r.epoch = x.epoch) IS NOT TRUE"""
 """Which of these runs left this claim. As long as the fence stands only our own change can have done that."""
 
-LOCKED_RUNS = "SELECT id FROM saga.run WHERE id = ANY($1::uuid[]) FOR UPDATE SKIP LOCKED"
+FREE_RUNS = "SELECT id FROM saga.run WHERE id = ANY($1::uuid[]) FOR UPDATE SKIP LOCKED"
 
 FENCE_STANDS = "SELECT 1 FROM saga.fence WHERE worker = $1"
 
@@ -171,7 +172,7 @@ l AS MATERIALIZED (SELECT r.id FROM (SELECT DISTINCT run FROM d ORDER BY run) x 
     FOR UPDATE OF r SKIP LOCKED),
 x AS (DELETE FROM saga.wake w USING d
     WHERE w.pool = d.pool AND w.due = d.due AND w.run = d.run
-      AND ((d.run IN (SELECT id FROM l)) IS TRUE OR NOT EXISTS (SELECT 1 FROM saga.run g WHERE g.id = d.run))),
+      AND ((d.run IN (SELECT id FROM l)) IS TRUE OR (SELECT g.id FROM saga.run g WHERE g.id = d.run) IS NULL)),
 {_TAKEN.format(due="r.due <= clock_timestamp()")}
 {_CLAIMED} FROM f LEFT JOIN c ON true"""
 """Due runs of one pool, at most $3. No row: fenced. One row of nulls: nothing is due."""
@@ -222,7 +223,7 @@ SELECT y.n, u.before + y.place, u.owner, u.pool FROM u, unnest(u.ns) WITH ORDINA
 
 WHY_NOT_SENT = """
 SELECT x.n, r.status >= 10,
-       EXISTS (SELECT 1 FROM saga.inbox i WHERE i.run = x.run AND i.name = x.name AND i.key = x.key)
+       (SELECT true FROM saga.inbox i WHERE i.run = x.run AND i.name = x.name AND i.key = x.key)
   FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY AS x(run, name, key, n)
   LEFT JOIN saga.run r ON r.id = x.run"""
 

@@ -44,8 +44,8 @@ class PostgresStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._client = Link(url, "client")
-        self._claims = Link(url, "claims", {"lock_timeout": "250ms"})
+        self._client = Link(url, "client", seconds=30)
+        self._claims = Link(url, "claims", seconds=10, settings={"lock_timeout": "250ms"})
         self._pools = Pools(self._client)
         self._bell = Bell(url)
         self._hands = Hands()

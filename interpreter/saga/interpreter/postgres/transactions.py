@@ -9,25 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeAlias
 
-import asyncpg
+import asyncpg.transaction
 
 from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.columns import outbox_columns
-from saga.interpreter.postgres.connections import (
-    SAFETY_SETTINGS,
-    Connection,
-    Link,
-    is_locked,
-    is_weather,
-    pauses,
-    unavailable,
-)
+from saga.interpreter.postgres.connections import Connection, Link, connect, is_weather, pauses, unavailable
 from saga.interpreter.store import Fenced, NotCommitted, OutboxRow, Row, Transaction
 
 _MOST = 4
-_Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+_KEPT_STATEMENTS = 100
+_SETTINGS = {"statement_timeout": "30s"}
 
 
 class OpenTransaction:
@@ -56,13 +48,13 @@ class Transactions:
     def __init__(self, url: str, link: Link) -> None:
         self._url = url
         self._link = link
-        self._pool: _Pool | None = None
-        self._opening = asyncio.Lock()
+        self._room = asyncio.Semaphore(_MOST)
+        self._idle: list[Connection] = []
 
     async def close(self) -> None:
-        """Closes the connections."""
-        if self._pool is not None:
-            self._pool.terminate()
+        """Closes the connections that are not in use."""
+        while self._idle:
+            self._idle.pop().terminate()
 
     @asynccontextmanager
     async def open(self, worker: int) -> AsyncIterator[Transaction]:
@@ -71,35 +63,54 @@ class Transactions:
         Raises StoreUnavailable before anything was done, Fenced, and NotCommitted; errors of the author's own
         statements pass through.
         """
-        pool = await self._opened()
-        try:
-            lease = await pool.acquire(timeout=5)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise unavailable(self._url, error) from error
-        try:
-            transaction = lease.transaction()
-            try:
-                await transaction.start()
-            except Exception as error:
-                raise (unavailable(self._url, error) if is_weather(error) else error) from error
-            opened = OpenTransaction(lease, worker)  # type: ignore[arg-type]
+        async with self._room:
+            connection, transaction = await self._begun()
+            opened = OpenTransaction(connection, worker)
             try:
                 yield opened
+                if opened.row is None:
+                    raise RuntimeError("a transaction was left without its journal row: rolled back")
             except BaseException:
-                if not lease.is_closed():
-                    await transaction.rollback()
+                await self._undone(connection, transaction)
                 raise
-            if opened.row is None:
-                await transaction.rollback()
-                raise RuntimeError("a transaction was left without its journal row: rolled back")
             try:
                 await transaction.commit()
+                await self._put_back(connection)
             except Exception as error:
+                connection.terminate()
                 if not is_weather(error):
                     raise
                 await self._find_out(worker, opened.row, error)
-        finally:
-            await pool.release(lease, timeout=5)
+
+    async def _begun(self) -> tuple[Connection, asyncpg.transaction.Transaction]:
+        """A connection with a transaction begun; one that broke while idle is replaced."""
+        while True:
+            fresh = not self._idle
+            try:
+                connection = (
+                    await connect(self._url, "sql steps", _SETTINGS, _KEPT_STATEMENTS) if fresh else self._idle.pop()
+                )
+                transaction = connection.transaction()
+                await transaction.start()
+                return connection, transaction
+            except Exception as error:
+                if not is_weather(error):
+                    raise
+                if fresh:
+                    raise unavailable(self._url, error) from error
+
+    async def _undone(self, connection: Connection, transaction: asyncpg.transaction.Transaction) -> None:
+        try:
+            await transaction.rollback()
+            await self._put_back(connection)
+        except Exception as error:
+            connection.terminate()
+            if not is_weather(error):
+                raise
+
+    async def _put_back(self, connection: Connection) -> None:
+        await connection.reset(timeout=5)
+        self._idle.append(connection)
 
     async def _find_out(self, worker: int, row: Row, cause: Exception) -> None:
         """Whether the commit happened, after its answer was lost.
@@ -107,37 +118,18 @@ class Transactions:
         The same row is inserted again in a transaction that is rolled back: that waits for the lost one to be over,
         and meets its row if it was committed.
         """
+        lost = NotCommitted(f"the commit of row {row.seq} of run {row.run} was lost")
         for pause in pauses():
             try:
                 async with self._link.transaction() as fetch:
-                    inserted = await fetch(statements.JOURNAL_IN_TRANSACTION, worker, *row)
-                    if inserted:
-                        raise _NotThere
-                columns = [[value] for value in row]
-                if await self._link.fetch(statements.WRITTEN_ROWS, worker, *columns):
+                    if await fetch(statements.JOURNAL_IN_TRANSACTION, worker, *row):
+                        raise lost from cause
+                if await self._link.fetch(statements.WRITTEN_ROWS, worker, *([value] for value in row)):
                     return
                 if not await self._link.fetch(statements.FENCE_STANDS, worker):
                     raise Fenced(f"worker {worker} was declared dead")
-                raise NotCommitted(f"the commit of row {row.seq} of run {row.run} was lost") from cause
-            except _NotThere:
-                raise NotCommitted(f"the commit of row {row.seq} of run {row.run} was lost") from cause
+                raise lost from cause
             except Exception as error:
-                if not is_weather(error) and not is_locked(error):
+                if not is_weather(error):
                     raise
                 await asyncio.sleep(pause)
-
-    async def _opened(self) -> _Pool:
-        async with self._opening:
-            if self._pool is None:
-                settings = {"application_name": "saga sql steps", **SAFETY_SETTINGS}
-                try:
-                    self._pool = await asyncpg.create_pool(
-                        self._url, min_size=0, max_size=_MOST, timeout=5, server_settings=settings
-                    )
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                    raise unavailable(self._url, error) from error
-            return self._pool
-
-
-class _NotThere(Exception):
-    """Leaves the transaction that looked for the row."""

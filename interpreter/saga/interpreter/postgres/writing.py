@@ -28,7 +28,7 @@ from saga.interpreter.postgres.connections import (
 )
 from saga.interpreter.postgres.hands import Hand
 from saga.interpreter.postgres.pools import Pools
-from saga.interpreter.store import Batch, Fenced, InboxRow, Written
+from saga.interpreter.store import Batch, Fenced, InboxRow, StoreUnavailable, Written
 
 _LANE_SETTINGS = {"lock_timeout": "250ms"}
 """Nobody may hold up a batch of many runs for long."""
@@ -38,7 +38,7 @@ class Writer:
     """One connection that writes; one batch at a time."""
 
     def __init__(self, url: str, pools: Pools) -> None:
-        self._link = Link(url, "writer", _LANE_SETTINGS)
+        self._link = Link(url, "writer", seconds=10, settings=_LANE_SETTINGS)
         self._pools = pools
 
     async def close(self) -> None:
@@ -53,12 +53,21 @@ class Writer:
     async def write(self, hand: Hand, batch: Batch) -> Written:
         """See `Store.write`."""
         batch.check()
-        await self._pools.know({(start.project, start.queue) for start in batch.starts})
+        await self._know_pools({(start.project, start.queue) for start in batch.starts})
         under_way = hand.begin(batch)
         try:
             return await self._put(hand, self._query(hand, batch))
         finally:
             hand.end(under_way)
+
+    async def _know_pools(self, pools: set[tuple[int, str]]) -> None:
+        for pause in pauses():
+            try:
+                return await self._pools.know(pools)
+            except StoreUnavailable:
+                if self._link.closed:
+                    raise
+                await asyncio.sleep(pause)
 
     async def settle(self, hand: Hand, run: UUID, after: int, judge: Callable[[list[InboxRow]], Batch]) -> Written:
         """See `Store.settle`. A commit whose answer is lost is followed by the same batch as an ordinary write."""
@@ -95,8 +104,8 @@ class Writer:
                     continue
                 if is_bad_data(error):
                     return await self._put_halves(hand, query.batch, error)
-                if is_locked(error) and query.changes:
-                    return await self._put_unlocked(hand, query)
+                if is_locked(error) and (locked := await self._locked(query)):
+                    return await self._put_unlocked(hand, query, locked)
                 if not is_weather(error):
                     raise
                 query.bear_with_old_rows()
@@ -150,11 +159,13 @@ class Writer:
             first.bad | second.bad,
         )
 
-    async def _put_unlocked(self, hand: Hand, query: Query) -> Written:
-        """Somebody holds run rows: their changes count as refused, for the worker tries those again by itself."""
-        changed = [change.run for change in query.changes]
-        free = {row[0] for row in await self._patiently(statements.LOCKED_RUNS, changed)}
-        locked = set(changed) - free
+    async def _locked(self, query: Query) -> set[UUID]:
+        """The runs to be changed whose rows somebody holds."""
+        changed = {change.run for change in query.changes}
+        return changed - {row[0] for row in await self._patiently(statements.FREE_RUNS, list(changed))}
+
+    async def _put_unlocked(self, hand: Hand, query: Query, locked: set[UUID]) -> Written:
+        """The changes of locked runs count as refused, for the worker tries those again by itself."""
         written = await self._put(hand, self._query(hand, columns.without_changes(query.batch, locked)))
         epochs = [pair for pair in query.epochs if pair[0] in locked]
         taken = await self._changes_taken(self._patiently, hand, epochs)

@@ -1,0 +1,104 @@
+"""No hot statement reads a whole table, whatever the statistics say (spike.md, traps 2 and 3)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import asyncpg
+import pytest
+from store_world import PostgresWorld
+
+from saga.interpreter.postgres import definitions, lease_statements, messages, questions, statements
+from saga.interpreter.postgres.connections import ENGINE_SETTINGS
+
+WRITES = {name: getattr(statements, name) for name in ("WRITE_ROWS", "WRITE_RUNS", "WRITE_ALL", "WRITE_AGAIN")}
+OTHERS = {
+    **{
+        name: getattr(statements, name)
+        for name in (
+            *("WRITTEN_STARTS", "WRITTEN_ROWS", "WRITTEN_CHANGES", "FREE_RUNS", "FENCE_STANDS", "START"),
+            *("JOURNAL_IN_TRANSACTION", "CLAIM", "CLAIM_RUN", "LOCK_FENCE", "OWNED", "LOAD_JOURNAL", "LOAD_INBOX"),
+            *("SEND", "WHY_NOT_SENT", "SEND_TO_ENDED", "MAIL", "SHOW", "OFFER"),
+        )
+    },
+    **{name: getattr(lease_statements, name) for name in ("RENEW", "FELL", "ORPHANED", "FREE")},
+    "ONE_RUN": questions._ONE,
+    "BY_ADDRESS": questions._FULL_ADDRESS,
+    "BY_BARE_ID": questions._BARE_ID,
+    "LIST": f"{questions._SELECT.format(runs='saga.run r')} WHERE r.project = $1 ORDER BY r.id DESC LIMIT $2",
+    "LIST_STUCK": f"{questions._SELECT.format(runs='saga.run r')}"
+    " WHERE r.project = $1 AND r.id < $3 AND r.status IN (4) ORDER BY r.id DESC LIMIT $2",
+    "LIST_ALL": f"{questions._SELECT.format(runs='saga.run r')} ORDER BY r.id DESC LIMIT $1",
+    "TAKE_OUTBOX": messages._TAKE_OUTBOX,
+    "DELIVERED": messages._DELIVERED,
+    "LATEST": definitions._LATEST,
+}
+
+FILL = """
+INSERT INTO saga.run (id, created_at, definition, owner, project, pool, status, address, input)
+SELECT gen_random_uuid(), now(), 1, 1, 1, 1, 1, 'checkout/o-' || n, '{}' FROM generate_series(1, 5000) n;
+INSERT INTO saga.key (project, key, run) SELECT project, address, id FROM saga.run;
+INSERT INTO saga.journal (run, at, worker, seq, step, attempt, kind, data)
+SELECT id, 0, 1, n, 1, 1, 1, '{}' FROM saga.run, generate_series(1, 2) s(n);
+INSERT INTO saga.inbox (run, mseq, kind, name, key, data) SELECT id, 1, 0, 'paid', address, '{}' FROM saga.run;
+INSERT INTO saga.outbox (run, seq, n, kind, data) SELECT id, 1, 0, 'start', '{}' FROM saga.run;
+INSERT INTO saga.wake (pool, due, run) SELECT 1, now() + interval '1 hour', id FROM saga.run;
+"""
+
+
+@pytest.fixture(params=["empty", "full", "full, no statistics"])
+async def session(request: pytest.FixtureRequest, postgres_world: PostgresWorld) -> asyncpg.Connection:
+    connection = postgres_world.sql
+    if request.param != "empty":
+        await connection.execute(FILL)
+    if request.param == "full":
+        await connection.execute("ANALYZE")
+    for name, value in ENGINE_SETTINGS.items():
+        await connection.execute(f"SET {name} = {value}")
+    return connection
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from nodes(part)
+
+
+async def plan_of(connection: asyncpg.Connection, sql: str) -> list[dict[str, Any]]:
+    count = max(map(int, re.findall(r"\$(\d+)", sql)), default=0)
+    await connection.execute(f"PREPARE asked AS {sql}")
+    try:
+        arguments = f"({', '.join(['NULL'] * count)})" if count else ""
+        text = await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE asked {arguments}")
+    finally:
+        await connection.execute("DEALLOCATE asked")
+    return list(nodes(json.loads(text)[0]["Plan"]))
+
+
+async def test_statements_enter_big_tables_by_an_index(session: asyncpg.Connection) -> None:
+    small = {"definition", "pool", "project", "worker"}
+    for name, sql in (WRITES | OTHERS).items():
+        plan = await plan_of(session, sql)
+        whole = [node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"]
+        assert set(whole) <= small, (name, whole)
+        kinds = {node["Node Type"] for node in plan}
+        assert not kinds & {"Hash Join", "Merge Join"}, (name, kinds)
+
+
+async def test_writing_stays_off_the_index_on_owners(session: asyncpg.Connection) -> None:
+    for name, sql in (WRITES | {"SHOW": statements.SHOW, "CLAIM": statements.CLAIM}).items():
+        used = {node.get("Index Name") for node in await plan_of(session, sql)}
+        assert "run_owner" not in used, name
+        if name not in ("WRITE_ROWS",):
+            assert "run_pkey" in used, name
+
+
+async def test_lists_and_takeover_use_the_indexes_made_for_them(session: asyncpg.Connection) -> None:
+    for name, index in (("LIST", "run_list"), ("ORPHANED", "run_owner"), ("FREE", "run_owner"), ("OWNED", "run_owner")):
+        used = {node.get("Index Name") for node in await plan_of(session, OTHERS[name])}
+        assert index in used, (name, used)
+    stuck = {node.get("Index Name") for node in await plan_of(session, OTHERS["LIST_STUCK"])}
+    assert stuck & {"run_list", "run_stuck"}
