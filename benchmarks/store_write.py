@@ -194,9 +194,8 @@ async def main() -> None:
                 print(f"  batches of {size:3}  raw    {bare}")
                 print(f"                  write  {ours}   {bare.wall / ours.wall:.0%} of raw")
             whole = await sagas(store, watcher, worker, 200)
-            print(
-                f"  {STEPS}-step runs, a row being a step, with start, key and end in it:\n                         {whole}"
-            )
+            print(f"  {STEPS}-step runs; a row is a step, with its part of start, key and end")
+            print(f"                         {whole}")
         await store.retire(worker)
         await watcher.close()
         await store.close()

@@ -1,6 +1,5 @@
 """``saga run`` and ``saga worker``: from a file to an end, through every way of being interrupted."""
 
-import json
 import re
 import signal
 import time
@@ -249,14 +248,10 @@ def test_actions_may_be_named_on_the_command_line(saga):
     assert saga("run", "lacking.yaml", "--actions", "elsewhere.py").code == 0
 
 
-def test_an_sql_step_commits_in_the_database(saga, rows):
-    import asyncio
-
+async def test_an_sql_step_has_happened_once_when_its_run_says_so(saga, rows):
     running = saga.begin("run", "shop.yaml", "-i", "order_id=o-1", "-i", "amount=5")
     saga.until(running, "saga signal")
     saga("signal", "o-1", "paid", "-p", "amount=5", "-p", "method=cash")
     saga.until(running, "write_down  ok")
-    running.send_signal(signal.SIGINT)
-    assert saga.finish(running).code == 130
-    assert asyncio.get_event_loop_policy() is not None
-    assert json.dumps("o-1") == '"o-1"'
+    running.kill()
+    assert await rows("select count(*) from booking where order_id = 'o-1'") == 1

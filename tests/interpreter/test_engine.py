@@ -14,6 +14,7 @@ from saga.interpreter.client import Conflict, NotNow, RunEnded, UnknownRun, Unkn
 from saga.interpreter.events import CancelRequested, RetryRequested, StepResolved, StepSkipped
 from saga.interpreter.memory import MemoryStore
 from saga.interpreter.postgres import PostgresStore
+from saga.interpreter.store import Message
 from saga.interpreter.worker import Settings
 from saga.schema.values import ValueProblem
 
@@ -259,3 +260,21 @@ async def test_hundred_runs_at_once(workshop: Workshop) -> None:
         for run in runs:
             await workshop.until(run, "completed")
     assert len(workshop.calls()) == 300
+
+
+async def test_a_run_is_let_go_although_messages_keep_coming(workshop: Workshop) -> None:
+    """Every close is refused as long as the mailbox moves; behind the run's lock it succeeds (semantics.md 20)."""
+    async with workshop.working():
+        run = await workshop.start(WAITING, key="k")
+
+        async def pester() -> None:
+            for number in range(60):
+                message = Message(run.id, 0, "other", f"n-{number}", "{}")
+                assert (await workshop.store.send([message]))[0].answer == "accepted"
+
+        await pester()
+        await workshop.client.signal(run, "paid", {"amount": 5})
+        ended = await workshop.until(run, "completed")
+    story = await workshop.story(run)
+    assert sorted(story.state.fates.values()) == ["taken:payment", *["too_late"] * 60]
+    assert ended.mbox == 61

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from uuid import UUID
 
 from saga.interpreter import machine
@@ -21,12 +21,16 @@ from saga.interpreter.events import ActionEvent, AttemptsLost, Event, Timer, Tim
 from saga.interpreter.flights import Flights
 from saga.interpreter.live import LiveRun
 from saga.interpreter.performing import Performer
-from saga.interpreter.store import Change, Claimed, InboxRow, NewRun, OutboxRow, Row, Store
-from saga.interpreter.writer import Entry, Writer
+from saga.interpreter.status import Status
+from saga.interpreter.store import Batch, Change, Claimed, InboxRow, NewRun, OutboxRow, Row, Store
+from saga.interpreter.writer import Entry, Outcome, Writer
 from saga.schema.definition import Definition
-from saga.schema.values import Value
+from saga.schema.values import Value, dump
 
 log = logging.getLogger("saga.engine")
+
+_REFUSALS = 3
+"""After so many refused changes in a row a run is closed behind its lock."""
 
 LINGER = 5_000_000
 """A run whose next timer is due within so many microseconds stays in memory instead of being parked."""
@@ -40,13 +44,14 @@ class Engine:
     ) -> None:
         self.live: dict[UUID, LiveRun] = {}
         self._store = store
+        self._worker = worker
         self._clock = clock
         self._failed = failed
         self._loop = asyncio.get_running_loop()
         self._writer = Writer(store, worker, lambda: len(self.live), failed)
         self._flights = Flights(store, worker, clock, performer, self)
-        self._ends: dict[UUID, list[asyncio.Future[Change]]] = {}
-        self._readers: set[asyncio.Task[None]] = set()
+        self._ends: dict[UUID, list[asyncio.Future[Status]]] = {}
+        self._questions: set[asyncio.Task[None]] = set()
         self._writer.begin()
 
     # -- taking runs in hand
@@ -55,14 +60,14 @@ class Engine:
         """Starts a run in this worker. The future is False when its key is taken; then nothing was stored."""
         begun: asyncio.Future[bool] = self._loop.create_future()
 
-        def stored(started: int | None, _row: bool, _change: bool) -> None:
-            if started is not None:
-                state, commands = machine.start(definition, new.id, new.address, given, started)
+        def stored(outcome: Outcome) -> None:
+            if outcome.started is not None:
+                state, commands = machine.start(definition, new.id, new.address, given, outcome.started)
                 run = LiveRun(new.id, new.project, new.queue, new.definition, definition, state)
                 self.live[new.id] = run
                 self._send_off(run, commands)
             if not begun.done():
-                begun.set_result(started is not None)
+                begun.set_result(outcome.started is not None)
 
         self._writer.put(Entry(new.id, new, None, (), None, stored))
         return begun
@@ -90,9 +95,9 @@ class Engine:
             self._send_off(run, commands)
         self._pump(run, self._clock.now())
 
-    def ended(self, run: UUID) -> asyncio.Future[Change]:
-        """Completes when the run has ended while in this worker's hands."""
-        future: asyncio.Future[Change] = self._loop.create_future()
+    def ended(self, run: UUID) -> asyncio.Future[Status]:
+        """Completes with its status when the run has ended while in this worker's hands."""
+        future: asyncio.Future[Status] = self._loop.create_future()
         self._ends.setdefault(run, []).append(future)
         return future
 
@@ -151,18 +156,20 @@ class Engine:
         run.pending += 1
         run.closing = change is not None
 
-        def durable(_started: int | None, row_ok: bool, change_ok: bool) -> None:
+        def durable(outcome: Outcome) -> None:
             run.pending -= 1
             if run.pending == 0 and run.calm is not None:
                 run.calm.set()
             if run.gone:
                 return
-            if not row_ok:
+            if outcome.bad is not None:
+                self._cannot_be_kept(run, outcome.bad)
+            elif not outcome.row:
                 self._failed(RuntimeError(f"journal row {run.seq} of run {run.state.address} was refused"))
             elif change is None:
                 self._carry_out(run, commands)
-            elif change_ok:
-                self._closed(run, change)
+            elif outcome.change:
+                self._closed(run, change.status)
             else:
                 self._refused(run, commands)
 
@@ -203,17 +210,23 @@ class Engine:
             return
         run.reading = True
         run.knocked = False
-        task = self._loop.create_task(self._read(run))
-        self._readers.add(task)
-        task.add_done_callback(self._readers.discard)
+        self._spawn(self._read(run))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(self._guarded(work))
+        self._questions.add(task)
+        task.add_done_callback(self._questions.discard)
+
+    async def _guarded(self, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except Exception as problem:
+            self._failed(problem)
 
     async def _read(self, run: LiveRun) -> None:
         began = self._clock.now()
         try:
-            rows: list[InboxRow] = await self._store.inbox(run.id, run.unread[-1].mseq if run.unread else run.seen)
-        except Exception as problem:
-            self._failed(problem)
-            return
+            rows = await self._store.inbox(run.id, run.unread[-1].mseq if run.unread else run.seen)
         finally:
             run.reading = False
         if run.gone:
@@ -283,18 +296,60 @@ class Engine:
         if not run.closing and self._change(run, commands) is not None:
             self._send(run, None, commands)
 
-    def _closed(self, run: LiveRun, change: Change) -> None:
+    def _closed(self, run: LiveRun, status: Status) -> None:
         self._drop(run)
-        if change.status.ended:
+        if status.ended:
             for future in self._ends.pop(run.id, ()):
                 if not future.done():
-                    future.set_result(change)
+                    future.set_result(status)
 
     def _refused(self, run: LiveRun, commands: Sequence[Command]) -> None:
-        """The mailbox has moved on: read it, and decide again."""
+        """The mailbox has moved on: read it, and decide again; in the end behind its lock (semantics.md 20)."""
+        run.refusals += 1
+        if run.refusals >= _REFUSALS:
+            self._spawn(self._settle(run))
+            return
         run.closing = False
         self._carry_out(run, commands)
         self._read_inbox(run)
+
+    async def _settle(self, run: LiveRun) -> None:
+        commands: list[Command] = []
+
+        def judge(messages: list[InboxRow]) -> Batch:
+            batch = Batch()
+            for message in messages:
+                run.seen = message.mseq
+                event = event_of(message, self._clock.now())
+                wanted = machine.transition(run.definition, run.state, event)
+                run.seq += 1
+                batch.rows.append(encode(run.id, run.seq, event))
+                batch.outbox.extend(outbox_for(run, wanted))
+                commands.extend(wanted)
+            change = self._change(run, commands or machine.resume(run.definition, run.state)[-1:])
+            batch.changes.extend([] if change is None else [change])
+            return batch
+
+        written = await self._store.settle(self._worker, run.id, run.seen, judge)
+        run.refusals, run.closing = 0, False
+        if run.id in written.changes:
+            self._closed(run, machine.status(run.state))
+        else:
+            self._carry_out(run, commands)
+
+    def _cannot_be_kept(self, run: LiveRun, why: str) -> None:
+        """The database refuses this run's data: the run is held, its neighbours are none the worse for it."""
+        log.error("%s: the database cannot keep what happened: %s", run.state.address, why)
+        self._flights.abandon(run)
+        self._drop(run)
+        problem = dump({"code": "not_storable", "message": why})
+        change = Change(run.id, run.seq - run.pending - 1, run.seen, Status.STUCK, problem=problem)
+
+        def held(outcome: Outcome) -> None:
+            if not outcome.change:
+                self._failed(RuntimeError(f"{run.state.address} can neither go on nor be held: {why}"))
+
+        self._writer.put(Entry(run.id, None, None, (), change, held))
 
     def _drop(self, run: LiveRun) -> None:
         run.gone = True
@@ -330,6 +385,6 @@ class Engine:
         for run in list(self.live.values()):
             self._flights.abandon(run)
             self._drop(run)
-        for task in list(self._readers):
+        for task in list(self._questions):
             task.cancel()
         await self._flights.end()

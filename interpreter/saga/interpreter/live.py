@@ -55,6 +55,8 @@ class LiveRun:
     calm: asyncio.Event | None = None
     """Set when ``pending`` is down to none: a transaction waits for it."""
     closing: bool = False
+    refusals: int = 0
+    """How often in a row it could not be let go because its mailbox had moved on."""
     turn_taken: bool = False
     """A transaction is writing the next journal row."""
     reading: bool = False

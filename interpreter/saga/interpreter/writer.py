@@ -20,14 +20,28 @@ _SMALLEST, _LARGEST = 25, 200
 
 @dataclass(slots=True)
 class Entry:
-    """What goes out together for one run, and who is told: ``done(started, row_ok, change_ok)``."""
+    """What goes out together for one run, and who is told what became of it."""
 
     run: UUID
     start: NewRun | None
     row: Row | None
     outbox: Sequence[OutboxRow]
     change: Change | None
-    done: Callable[[int | None, bool, bool], None]
+    done: Callable[[Outcome], None]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of an entry.
+
+    ``started``: when the run was created, None if its key was taken. ``row`` and ``change``: whether they are durable.
+    ``bad``: why the database cannot keep this run's data, in its words.
+    """
+
+    started: int | None
+    row: bool
+    change: bool
+    bad: str | None = None
 
 
 class Writer:
@@ -119,5 +133,6 @@ class Writer:
 
 def _tell(entry: Entry, written: Written) -> None:
     started = None if entry.start is None else written.starts.get(entry.run)
-    row_ok = entry.row is None or (entry.run, entry.row.seq) in written.rows
-    entry.done(started, row_ok, entry.change is not None and entry.run in written.changes)
+    row = entry.row is None or (entry.run, entry.row.seq) in written.rows
+    change = entry.change is not None and entry.run in written.changes
+    entry.done(Outcome(started, row, change, written.bad.get(entry.run)))

@@ -33,7 +33,7 @@ class Bell:
         self._link = Link(url, "heartbeat", 10, {"synchronous_commit": "off"}, self._opened)
         self._alive: dict[int, bool] = {}
         """Workers of this process, and whether their liveness lock is held."""
-        self._rings: dict[str, set[Ring]] = {}
+        self._rings: dict[int, tuple[frozenset[str], Ring]] = {}
         self._waiting: set[str] = set()
         self._ringing: asyncio.Task[None] | None = None
         self._reviving: asyncio.Task[None] | None = None
@@ -59,6 +59,7 @@ class Bell:
     def drop(self, worker: int) -> None:
         """A worker is gone."""
         self._alive.pop(worker, None)
+        self._rings.pop(worker, None)
 
     async def renew(self, worker: int) -> int:
         """Renews the lease; the database's clock. Raises Fenced and StoreUnavailable."""
@@ -70,16 +71,10 @@ class Bell:
         now: int = answer[0][0]
         return now
 
-    async def listen(self, names: Iterable[str], ring: Ring) -> None:
-        """Calls ``ring`` whenever one of these names is rung, by this process or another."""
-        for name in names:
-            self._rings.setdefault(name, set()).add(ring)
+    async def listen(self, worker: int, names: Iterable[str], ring: Ring) -> None:
+        """Calls ``ring`` whenever one of these names is rung, by this process or another, until the worker is gone."""
+        self._rings[worker] = (frozenset(names), ring)
         await self._link.ask("SELECT 1")
-
-    def forget(self, ring: Ring) -> None:
-        """Undoes `listen`."""
-        for rings in self._rings.values():
-            rings.discard(ring)
 
     def ring(self, names: Iterable[str]) -> None:
         """Rings soon: at once when it has been quiet, else together with others."""
@@ -110,31 +105,30 @@ class Bell:
         """A new session holds no locks, hears nothing, and may come late for the leases."""
         connection.add_termination_listener(self._broke)
         await connection.add_listener(_CHANNEL, self._heard)
-        for worker in self._alive:
+        for worker in list(self._alive):
             self._alive[worker] = await connection.fetchval(sql.HOLD_LIVENESS, worker)
             await connection.fetchval(sql.RENEW, worker)
 
     def _broke(self, connection: object) -> None:
-        if (self._alive or any(self._rings.values())) and (self._reviving is None or self._reviving.done()):
+        if self._alive and (self._reviving is None or self._reviving.done()):
             self._reviving = asyncio.get_running_loop().create_task(self._revive(), name="saga heartbeat")
 
     async def _revive(self) -> None:
         for pause in pauses():
             try:
-                await self._link.fetch("SELECT 1")
+                await self._link.ask("SELECT 1")
                 for worker in [worker for worker, held in self._alive.items() if not held]:
                     await self._hold(worker)
                 return
-            except Exception as error:
-                if isinstance(error, StoreUnavailable):
+            except StoreUnavailable:
+                if self._link.closed:
                     return
-                if not is_weather(error):
-                    raise
-            await asyncio.sleep(pause)
+                await asyncio.sleep(pause)
 
     def _heard(self, connection: object, pid: int, channel: str, payload: object) -> None:
-        for ring in {ring for name in str(payload).split(",") for ring in self._rings.get(name, ())}:
-            answer = ring()
+        rung = str(payload).split(",")
+        for names, ring in list(self._rings.values()):
+            answer = None if names.isdisjoint(rung) else ring()
             if inspect.isawaitable(answer):
                 task = asyncio.ensure_future(answer)
                 self._answers.add(task)

@@ -127,7 +127,7 @@ async def connect(url: str, name: str, settings: dict[str, str], kept_statements
 class Link:
     """One dedicated connection, opened when first used and again after it broke. One caller at a time.
 
-    No statement may take longer than ``seconds``. ``opened`` is awaited with each new connection before anybody uses it.
+    No statement may take longer than ``seconds``. ``opened`` is awaited with each new connection before others use it.
     """
 
     def __init__(

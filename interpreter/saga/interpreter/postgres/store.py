@@ -255,4 +255,4 @@ class PostgresStore:
     async def listen(self, worker: int, ring: Ring) -> None:
         """See `Store.listen`."""
         hand = self._hands.of(worker)
-        await self._bell.listen([worker_name(worker), *map(pool_name, hand.pools)], ring)
+        await self._bell.listen(worker, [worker_name(worker), *map(pool_name, hand.pools)], ring)

@@ -85,18 +85,16 @@ class Transactions:
     async def _begun(self) -> tuple[Connection, asyncpg.transaction.Transaction]:
         """A connection with a transaction begun; one that broke while idle is replaced."""
         while True:
-            fresh = not self._idle
+            idle = self._idle.pop() if self._idle else None
             try:
-                connection = (
-                    await connect(self._url, "sql steps", _SETTINGS, _KEPT_STATEMENTS) if fresh else self._idle.pop()
-                )
+                connection = idle or await connect(self._url, "sql steps", _SETTINGS, _KEPT_STATEMENTS)
                 transaction = connection.transaction()
                 await transaction.start()
                 return connection, transaction
             except Exception as error:
                 if not is_weather(error):
                     raise
-                if fresh:
+                if idle is None:
                     raise unavailable(self._url, error) from error
 
     async def _undone(self, connection: Connection, transaction: asyncpg.transaction.Transaction) -> None:

@@ -63,7 +63,8 @@ class Writer:
     async def _know_pools(self, pools: set[tuple[int, str]]) -> None:
         for pause in pauses():
             try:
-                return await self._pools.know(pools)
+                await self._pools.know(pools)
+                break
             except StoreUnavailable:
                 if self._link.closed:
                     raise
