@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from saga.schema.yaml_source import read, to_value
+from saga.schema.yaml_text.source import read, to_value
 
 ROOT = Path(__file__).parents[2]
 EVERYTHING = ROOT / "tests/schema/right/everything.yaml"

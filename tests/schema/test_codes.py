@@ -9,8 +9,8 @@ from textwrap import dedent
 import pytest
 
 from saga.schema.codes import CODES, Explanation
-from saga.schema.explanation import explanation
-from saga.schema.yaml_source import scan
+from saga.schema.codes.explanation import explanation
+from saga.schema.yaml_text.source import scan
 
 ROOT = Path(__file__).parents[2]
 WITHOUT_EXAMPLE = {"SAGA001", "SAGA002", "SAGA020", "SAGA026", "SAGA040"}
@@ -23,7 +23,7 @@ def codes_in_the_source() -> set[str]:
     return {
         code
         for file in files
-        if not file.name.startswith("codes")
+        if file.parent.name != "codes"
         for code in re.findall(r'"(SAGA\d{3})"', file.read_text(encoding="utf-8"))
     }
 
@@ -39,7 +39,7 @@ def test_every_page_is_of_a_code_in_use() -> None:
 def test_pages_are_sorted_and_none_hides_another() -> None:
     written = [
         code
-        for file in sorted((ROOT / "schema").rglob("codes_*.py"))
+        for file in sorted((ROOT / "schema").rglob("codes/*.py"))
         for code in re.findall(r'explanation\(\s*"(SAGA\d{3})"', file.read_text(encoding="utf-8"))
     ]
     assert sorted(written) == list(CODES)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from saga.schema.fields import compose, gate
-from saga.schema.fits import Fitting, direct_check
+from saga.schema.language.fields import compose, gate
+from saga.schema.language.fits import Fitting, direct_check
 from saga.schema.values import ValueProblem
 
 FIELDS: dict[str, Any] = {

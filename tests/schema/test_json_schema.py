@@ -13,11 +13,11 @@ from pydantic import ValidationError
 from saga_files import EVERYTHING, ROOT, mutations, value_of
 
 from saga.schema import shape
-from saga.schema.json_schema import COMMITTED, as_text, emit
-from saga.schema.language import read_file
+from saga.schema.language.file import read_file
+from saga.schema.language.json_schema import COMMITTED, as_text, emit
 from saga.schema.loader import json_schema
-from saga.schema.not_built import NOT_BUILT
-from saga.schema.shape_keys import DECIDING
+from saga.schema.shape.keys import DECIDING
+from saga.schema.shape.not_built import NOT_BUILT
 
 
 def parts(node: Any) -> Iterator[dict[str, Any]]:

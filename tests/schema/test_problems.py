@@ -7,9 +7,9 @@ import pickle
 
 import pytest
 
-from saga.schema.lines import split_lines
 from saga.schema.problem_formats import FORMATS, render_problems
 from saga.schema.problems import DefinitionProblems, Problem, closest, in_order, quoted, visible
+from saga.schema.yaml_text.lines import split_lines
 
 PATH = "checkout.saga.yaml"
 SOURCE = "saga: v1\nsteps:\n  charge:\n    compensat: none\n"

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yaml_reading import TREE
 
-from saga.schema import yaml_builder
-from saga.schema.lines import split_lines
 from saga.schema.problem_formats import FORMATS, render_problems
 from saga.schema.problems import DefinitionProblems
-from saga.schema.yaml_source import Mapping, Node, Scalar, Sequence, decode, position_in, scan
+from saga.schema.yaml_text import builder as yaml_builder
+from saga.schema.yaml_text.lines import split_lines
+from saga.schema.yaml_text.source import Mapping, Node, Scalar, Sequence, decode, position_in, scan
 
 FRAGMENTS = st.sampled_from(
     [

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from yaml_reading import SCANNERS, scalar_at
 
-from saga.schema import yaml_builder
 from saga.schema.definition import Place
-from saga.schema.yaml_source import Node, Scalar, Sequence, position_in, read
+from saga.schema.yaml_text import builder as yaml_builder
+from saga.schema.yaml_text.source import Node, Scalar, Sequence, position_in, read
 
 
 @pytest.fixture(params=SCANNERS, ids=["c", "python"], autouse=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from yaml_reading import SCANNERS, problems_of
 
-from saga.schema import yaml_builder
 from saga.schema.problems import DefinitionProblems
-from saga.schema.yaml_source import read
+from saga.schema.yaml_text import builder as yaml_builder
+from saga.schema.yaml_text.source import read
 
 
 @pytest.fixture(params=SCANNERS, ids=["c", "python"], autouse=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from yaml_reading import SCANNERS, problems_of, value_of
 
-from saga.schema import yaml_builder
+from saga.schema.yaml_text import builder as yaml_builder
 
 
 @pytest.fixture(params=SCANNERS, ids=["c", "python"], autouse=True)

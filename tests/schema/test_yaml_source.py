@@ -7,10 +7,10 @@ import time
 import pytest
 from yaml_reading import SCANNERS, TREE, problems_of, scalar_at, value_of
 
-from saga.schema import yaml_builder
 from saga.schema.definition import Place
 from saga.schema.problems import DefinitionProblems
-from saga.schema.yaml_source import MAX_BYTES, Span, at, decode, key_at, read, scan, to_value
+from saga.schema.yaml_text import builder as yaml_builder
+from saga.schema.yaml_text.source import MAX_BYTES, Span, at, decode, key_at, read, scan, to_value
 
 
 @pytest.fixture(params=SCANNERS, ids=["c", "python"], autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from saga.schema.yaml_source import read
+from saga.schema.yaml_text.source import read
 
 
 def test_thirty_steps_are_read_in_an_instant() -> None:

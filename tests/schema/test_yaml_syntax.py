@@ -6,8 +6,8 @@ import pytest
 import yaml
 from yaml_reading import SCANNERS, problems_of, value_of
 
-from saga.schema import yaml_builder
-from saga.schema.yaml_syntax import syntax_problem
+from saga.schema.yaml_text import builder as yaml_builder
+from saga.schema.yaml_text.syntax import syntax_problem
 
 
 @pytest.fixture(params=SCANNERS, ids=["c", "python"], autouse=True)

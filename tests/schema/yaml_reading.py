@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from saga.schema.yaml_source import Scalar, read, scan, to_value
+from saga.schema.yaml_text.source import Scalar, read, scan, to_value
 
 SCANNERS = [yaml.CSafeLoader, yaml.SafeLoader]
 

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from saga.interpreter.actions import Actions, ActionsProblem
 from saga.interpreter.project import Project
-from saga.schema.findings import did_you_mean
+from saga.schema.checks.findings import did_you_mean
 from saga.schema.problems import Problem
-from saga.schema.yaml_source import Mapping, Node, Scalar, Sequence, Span, scan
+from saga.schema.yaml_text.source import Mapping, Node, Scalar, Sequence, Span, scan
 
 
 class Call(NamedTuple):

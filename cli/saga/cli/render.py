@@ -161,7 +161,7 @@ def _write(picture: str | bytes, output: Path | None) -> None:
         if isinstance(picture, str):
             click.echo(picture, nl=False)
         else:
-            click.get_binary_stream("stdout").write(data)
+            sys.stdout.buffer.write(data)
         return
     try:
         output.write_bytes(data)

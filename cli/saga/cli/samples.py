@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from saga.schema.fits import Fitting
+from saga.schema.language.fits import Fitting
 from saga.schema.values import Value
 
 Schema = Mapping[str, Any]

@@ -25,7 +25,7 @@ def schema(modeline: bool) -> int:
     if modeline:
         click.echo(MODELINE)
         return Exit.DONE
-    from saga.schema.json_schema import committed_text
+    from saga.schema.language.json_schema import committed_text
 
     click.echo(committed_text(), nl=False)
     return Exit.DONE

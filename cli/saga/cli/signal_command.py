@@ -15,7 +15,7 @@ from saga.cli.screen import interactive, note, print_json
 from saga.cli.wiring import execute, opened
 from saga.interpreter.store import RunRow
 from saga.schema.definition import Signal
-from saga.schema.fits import Fitting
+from saga.schema.language.fits import Fitting
 from saga.schema.values import Value, ValueProblem
 
 _SAID = {

@@ -17,7 +17,7 @@ from saga.interpreter.project import Project, find_project
 from saga.schema.loader import check
 from saga.schema.problem_formats import FORMATS, Format, render_problems
 from saga.schema.problems import DefinitionProblems, Problem, in_order
-from saga.schema.yaml_source import MAX_BYTES, decode
+from saga.schema.yaml_text.source import MAX_BYTES, decode
 
 _LOUD_WHEN_EMPTY = ("json", "sarif")
 """Formats in which no problem is a text, too."""

@@ -14,14 +14,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from saga.schema import checks, shape
+from saga.schema.checks.findings import Finding
+from saga.schema.checks.survey import survey
 from saga.schema.definition import Definition
-from saga.schema.findings import Finding
-from saga.schema.json_schema import committed_text
-from saga.schema.language import SagaFile, read_file
+from saga.schema.language.file import SagaFile, read_file
+from saga.schema.language.json_schema import committed_text
 from saga.schema.lowering import lower
 from saga.schema.problems import DefinitionProblems, Problem, in_order
-from saga.schema.survey import survey
-from saga.schema.yaml_source import Mapping, Node, Scalar, Sequence, at, key_at, position_in, scan, to_value
+from saga.schema.yaml_text.source import Mapping, Node, Scalar, Sequence, at, key_at, position_in, scan, to_value
 
 
 def load(text: str, path: str) -> Definition:

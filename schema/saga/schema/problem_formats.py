@@ -12,8 +12,8 @@ from typing import Literal, get_args
 from urllib.parse import quote
 
 from saga.schema.codes import CODES
-from saga.schema.lines import split_lines
 from saga.schema.problems import Problem, visible
+from saga.schema.yaml_text.lines import split_lines
 
 Format = Literal["full", "concise", "json", "github", "sarif"]
 FORMATS: tuple[Format, ...] = get_args(Format)

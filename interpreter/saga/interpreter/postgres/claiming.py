@@ -101,7 +101,7 @@ class Claimer:
         if not rows:
             return []
         runs = [row[0] for row in rows]
-        pass
+        await hand.settled(runs)
         try:
             journal = await self._link.fetch(statements.LOAD_JOURNAL, runs, 0)
             inbox = await self._link.fetch(statements.LOAD_INBOX, runs, [row[13] for row in rows])
