@@ -84,8 +84,11 @@ class Nemesis:
         """No more faults; waits for those under way."""
         self._orders.clear()
         for _ in range(600):
+            for chore in self._chores:
+                if chore.done() and (problem := chore.exception()) is not None:
+                    raise problem
             if not self._zombies:
-                break
+                return
             await asyncio.sleep(0.1)
 
     async def dismiss(self) -> None:

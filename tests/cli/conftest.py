@@ -139,7 +139,8 @@ class Terminal:
         """Waits for text that was not there before; gives what was printed since."""
         begin, give_up = len(self.seen), time.monotonic() + PATIENCE
         while text not in self.seen[begin:]:
-            assert self._read() and time.monotonic() < give_up, f"no {text!r} in:\n{self.seen[begin:]}"
+            is_open = self._read() and time.monotonic() < give_up
+            assert is_open, f"no {text!r} in:\n{self.seen[begin:]}"
         return self.seen[begin:]
 
     def type(self, text: str) -> None:

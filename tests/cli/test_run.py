@@ -144,7 +144,7 @@ def test_a_missing_secret_holds_the_run_and_is_named(saga):
     saga.edit("saga.toml", 'name = "clitest"', 'name = "clitest"\n[http]\nallow = ["127.0.0.1"]')
     done = saga("run", "secret.yaml")
     assert done.code == 5
-    assert "held: NO_SUCH_TOKEN has no value here; set the environment variable NO_SUCH_TOKEN" in done.err
+    assert "held: NO_SUCH_TOKEN has no value here; " in done.err
 
 
 def test_a_wait_prints_the_very_line_that_ends_it(saga):
@@ -238,9 +238,9 @@ def test_a_worker_hands_over_within_a_second(saga):
 def test_a_run_only_claims_its_own_run(saga):
     saga("run", "steps.yaml", "-i", "id=other", "--detach")
     saga("run", "steps.yaml", "-i", "id=mine")
-    runs = {run["run"]: run["seq"] if "seq" in run else run["status"] for run in saga("list", "--json").json["runs"]}
+    runs = {run["run"]: run["status"] for run in saga("list", "--json").json["runs"]}
     assert runs == {"steps/mine": "completed", "steps/other": "running"}
-    assert not any("begin" in line for line in saga.ledger[6:])
+    assert len(saga.effects()) == 3
 
 
 def test_actions_may_be_named_on_the_command_line(saga):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saga.schema.expressions import ExpressionFailed, ExpressionProblem, Template, compile_template
+from saga.schema.expressions import ExpressionFailed, ExpressionProblem, Template, compile_address, compile_template
 from saga.schema.values import LIMIT, Value, dump, normalise
 
 SCOPE: dict[str, object] = {
@@ -166,3 +166,20 @@ def test_a_text_does_not_grow_without_bound() -> None:
     template = compile_template("x${{ a.b }}" * 1000)
     with pytest.raises(ExpressionFailed, match="the text is longer than 262144 characters"):
         template.evaluate({"a": {"b": "y" * (LIMIT - 2)}})
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("${{ env.BASE }}/orders/${{ input.id }}", "https://api.example/v1/orders/..%2Fadmin%3Fall%3D1"),
+        ("https://${{ input.id }}.example/", "https://..%2Fadmin%3Fall%3D1.example/"),
+        ("${{ input.link }}", "https://elsewhere.example/a?b=c"),
+        ("https://api.example/${{ input.number }}", "https://api.example/7"),
+    ],
+)
+def test_a_value_cannot_change_where_an_address_leads(address: str, expected: str) -> None:
+    names = {
+        "env": {"BASE": "https://api.example/v1"},
+        "input": {"id": "../admin?all=1", "link": "https://elsewhere.example/a?b=c", "number": 7},
+    }
+    assert compile_address(address).evaluate(names) == expected

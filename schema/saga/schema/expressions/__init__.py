@@ -11,7 +11,7 @@ from __future__ import annotations
 from saga.schema.expressions.compiled import Expression, compile_expression
 from saga.schema.expressions.errors import ExpressionFailed, ExpressionProblem
 from saga.schema.expressions.functions import FUNCTIONS
-from saga.schema.expressions.templates import Template, compile_template
+from saga.schema.expressions.templates import Template, compile_address, compile_template
 
 __all__ = [
     "FUNCTIONS",
@@ -19,6 +19,7 @@ __all__ = [
     "ExpressionFailed",
     "ExpressionProblem",
     "Template",
+    "compile_address",
     "compile_expression",
     "compile_template",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from saga.schema.expressions.compiled import Expression, compile_expression
 from saga.schema.expressions.errors import ExpressionFailed, ExpressionProblem
@@ -18,6 +19,8 @@ from saga.schema.values import LIMIT, Value
 
 Path = tuple[str, ...]
 Fill = Callable[[Mapping[str, object]], Value]
+Embed = Callable[[Expression, Mapping[str, object]], str]
+"""How the value of an expression becomes part of a text."""
 
 _ESCAPED = "$${{"
 _OPENING = re.compile(r"\$?\$\{\{")
@@ -55,14 +58,26 @@ class _Part:
 
 def compile_template(value: Value) -> Template:
     """Compiles a value: texts, and maps and lists of such. Raises ExpressionProblem with its ``pointer``."""
-    part = _compiled(value)
+    return _template(value, _compiled(value))
+
+
+def compile_address(text: str) -> Template:
+    """Compiles an address of `http`: values go into it percent-encoded (RFC 3986, 2.1), so none can add a path or query.
+
+    ``env.NAME`` is the operator's and goes in as it is; an address that is one expression and nothing else is taken as
+    it comes. Raises ExpressionProblem.
+    """
+    return _template(text, _text(text, _encoded))
+
+
+def _template(value: Value, part: _Part) -> Template:
     paths = dict.fromkeys(path for expression in part.expressions for path in expression.paths)
     return Template(value, tuple(paths), not part.expressions, part.fill)
 
 
 def _compiled(value: Value) -> _Part:
     if isinstance(value, str):
-        return _text(value)
+        return _text(value, _embedded)
     if isinstance(value, dict):
         return _map(value)
     if isinstance(value, list):
@@ -94,24 +109,24 @@ def _joined(fill: Fill, parts: Iterable[_Part]) -> _Part:
     return _Part(fill, tuple(expression for part in parts for expression in part.expressions))
 
 
-def _text(text: str) -> _Part:
+def _text(text: str, embed: Embed) -> _Part:
     pieces = _pieces(text)
     expressions = tuple(piece for piece in pieces if isinstance(piece, Expression))
     if not expressions:
         literal = "".join(piece for piece in pieces if isinstance(piece, str))
         return _Part(lambda _: literal)
     alone = len(expressions) == 1 and all(isinstance(piece, Expression) or not piece.strip() for piece in pieces)
-    return _Part(expressions[0].evaluate if alone else _mixed(pieces), expressions)
+    return _Part(expressions[0].evaluate if alone else _mixed(pieces, embed), expressions)
 
 
-def _mixed(pieces: Sequence[str | Expression]) -> Fill:
+def _mixed(pieces: Sequence[str | Expression], embed: Embed) -> Fill:
     """Expressions among other text."""
 
     def fill(scope: Mapping[str, object]) -> str:
         texts: list[str] = []
         size = 0
         for piece in pieces:
-            texts.append(piece if isinstance(piece, str) else _embedded(piece, scope))
+            texts.append(piece if isinstance(piece, str) else embed(piece, scope))
             size += len(texts[-1])
             if size > LIMIT:
                 raise ExpressionFailed(
@@ -128,6 +143,11 @@ def _embedded(expression: Expression, scope: Mapping[str, object]) -> str:
         source = expression.source.strip()
         raise ExpressionFailed(f'{source}: it is null, which has no text; write {source} if … is not None else ""')
     return written(value)
+
+
+def _encoded(expression: Expression, scope: Mapping[str, object]) -> str:
+    text = _embedded(expression, scope)
+    return text if all(path[0] == "env" for path in expression.paths) else quote(text, safe="")
 
 
 def _pieces(text: str) -> list[str | Expression]:

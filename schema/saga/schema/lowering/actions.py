@@ -89,7 +89,7 @@ def _undo_action(label: str, part: UndoPart, attempt_timeout: int, saga_wide: Re
 def _request(request: Request) -> compiled.HttpRequest:
     return compiled.HttpRequest(
         method=request.method.upper(),
-        address=compile_template(request.address),
+        address=compile_address(request.address),
         headers={name: compile_template(text) for name, text in (request.headers or {}).items()},
         bearer=None if request.auth is None else request.auth.bearer,
     )

@@ -1,0 +1,49 @@
+"""The soak: ``python tests/chaos --help``. It ends with 1 when a promise is broken or the faults did not bite."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from bout import Bout, fight
+from campaign import Terms
+from nemesis import Plague
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="chaos", description="Runs sagas while everything around them is broken.")
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    parser.add_argument("--sagas", type=int, default=10_000)
+    parser.add_argument("--shapes", type=int, default=400)
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--crashes", type=int, default=20)
+    parser.add_argument("--zombies", type=int, default=50)
+    parser.add_argument("--naps", type=int, default=50)
+    parser.add_argument("--leaves", type=int, default=30)
+    parser.add_argument("--eaten", type=int, default=500)
+    parser.add_argument("--silences", type=int, default=5)
+    parser.add_argument("--lease", type=float, default=4.0)
+    asked = parser.parse_args()
+    plague = Plague(
+        asked.kills, asked.crashes, asked.zombies, asked.naps, asked.leaves, asked.eaten, asked.silences, asked.lease
+    )
+    terms = Terms(
+        asked.seed, asked.sagas, asked.shapes, asked.workers, asked.minutes * 60, plague, patience=300, durable=True
+    )
+    began = time.monotonic()
+    bout: Bout = asyncio.run(fight(terms))
+    print(f"seed {asked.seed}, {time.monotonic() - began:.0f} s")
+    print(bout.report())
+    return 1 if bout.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

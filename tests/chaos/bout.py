@@ -1,0 +1,83 @@
+"""One campaign from the first process to the last word: what broke, and whether the faults bit at all."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from campaign import Campaign, Terms
+from checker import check
+from world import World
+
+
+@dataclass
+class Bout:
+    """How a campaign ended. ``folder``: what it left behind; removed when all was well."""
+
+    seed: int
+    folder: Path
+    problems: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def report(self) -> str:
+        """For people."""
+        counts = [f"  {number:>8}  {what}" for what, number in sorted(self.counts.items())]
+        problems = [f"  {problem}" for problem in self.problems[:50]] or ["  none"]
+        return "\n".join(
+            [f"chaos, seed {self.seed}", *counts, f"{len(self.problems)} problems (evidence: {self.folder}):", *problems]
+        )
+
+
+async def fight(terms: Terms) -> Bout:
+    """Plays a campaign and reckons."""
+    world = World(terms.durable)
+    bout = Bout(terms.seed, world.folder)
+    await world.begin()
+    try:
+        campaign = Campaign(world, terms)
+        try:
+            await campaign.run()
+        except AssertionError as problem:
+            bout.problems.append(str(problem))
+            await campaign.nemesis.dismiss()
+        verdict = await check(campaign)
+        bout.problems += verdict.broken
+        bout.counts = verdict.counts
+        bout.problems += toothless(terms, verdict.counts)
+        if any(exit_.code == 4 for exit_ in world.forge.exits):
+            bout.problems += [f"{name}: {log[-1500:]}" for name, log in world.forge.logs().items() if "Traceback" in log]
+    finally:
+        await world.end()
+    if not bout.problems:
+        shutil.rmtree(world.folder)
+    return bout
+
+
+def toothless(terms: Terms, counts: Counter[str]) -> list[str]:
+    """Faults that were to bite and did not: a campaign that breaks nothing proves nothing."""
+    plague, sagas = terms.plague, terms.sagas
+    least = {
+        "kill": plague.kills * 0.8,
+        "crash": plague.crashes,
+        "zombie": plague.zombies * 0.7,
+        "eaten": plague.eaten * 0.6,
+        "attempts lost": plague.kills * 0.5,
+        "skewed workers": 2,
+        "keys called again": sagas * 0.1,
+        "effects without an answer": sagas * 0.02,
+        "undone": sagas * 0.1,
+        "signals duplicate": sagas * 0.05,
+        "signals too_late": sagas * 0.01,
+        "too late": sagas * 0.02,
+        "timers wait": sagas * 0.1,
+        "timers retry": sagas * 0.1,
+        "stuck": sagas * 0.01,
+        "sql rows": sagas * 0.1,
+    }
+    return [
+        f"the faults did not bite: {counts[what]} of {what}, at least {number:g} were to be"
+        for what, number in least.items()
+        if counts[what] < number
+    ]

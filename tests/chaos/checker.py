@@ -1,0 +1,435 @@
+"""The reckoning: reads ledger, journal, run rows and the public API, and lists every broken promise.
+
+It trusts nobody: what actions answered is compared with what the ledger served, times with the database's own commit
+times, ends with the reference model. It must not know how faults were made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from campaign import Campaign, Life
+from model import allowed
+
+from saga.interpreter import machine
+from saga.interpreter.codec import decode
+from saga.interpreter.commands import Command, RunAction
+from saga.interpreter.events import (
+    FORWARD,
+    ActionPostponed,
+    ActionRejected,
+    ActionSucceeded,
+    AttemptsLost,
+    Event,
+    Ref,
+    SignalReceived,
+    TimerFired,
+)
+from saga.interpreter.scope import key
+from saga.interpreter.state import Progress, State
+from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow
+from saga.schema.definition import Definition
+from saga.schema.values import dump, load
+
+_CLOCK = 2_000
+"""Microseconds that two readings of one clock may be apart."""
+
+
+@dataclass
+class Evidence:
+    """All that is known about one run. Times of commit in microseconds, by number."""
+
+    life: Life
+    run: RunRow
+    definition: Definition
+    rows: list[Row]
+    written: dict[int, int]
+    inbox: list[InboxRow]
+    received: dict[int, int]
+    outbox: list[OutboxRow]
+    calls: dict[str, list[dict[str, Any]]]
+    """Calls of the ledger, by key."""
+    effects: Counter[str]
+    """Rows in the table that `sql` steps write, by key."""
+    mread: int
+    events: list[Event] = field(default_factory=list)
+    issued: dict[str, list[RunAction]] = field(default_factory=lambda: defaultdict(list))
+    state: State | None = None
+
+
+@dataclass
+class Verdict:
+    """``broken``: promises that do not hold; ``counts``: what the campaign has met with."""
+
+    broken: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+async def check(campaign: Campaign) -> Verdict:
+    """Looks at everything, once all has ended and every worker has left."""
+    verdict = Verdict()
+    found = await _gather(campaign)
+    for evidence in found:
+        for problem in _problems(evidence, verdict.counts):
+            verdict.broken.append(f"{evidence.run.address} ({evidence.run.id}): {problem}")
+    verdict.broken += [problem async for problem in _loose_ends(campaign, found)]
+    _count(campaign, found, verdict.counts)
+    return verdict
+
+
+# -- gathering
+
+
+async def _gather(campaign: Campaign) -> list[Evidence]:
+    world = campaign.world
+    calls: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    for call in world.ledger():
+        calls[call["key"].partition("/")[0]][call["key"]].append(call)
+    connection = await world.connect()
+    micros = "(extract(epoch FROM pg_xact_commit_timestamp({}.xmin)) * 1000000)::bigint"
+    written: dict[UUID, dict[int, int]] = defaultdict(dict)
+    for run, seq, at in await connection.fetch(f"SELECT run, seq, {micros.format('j')} FROM saga.journal j"):
+        written[run][seq] = at
+    received: dict[UUID, dict[int, int]] = defaultdict(dict)
+    for run, mseq, at in await connection.fetch(f"SELECT run, mseq, {micros.format('i')} FROM saga.inbox i"):
+        received[run][mseq] = at
+    read = dict(map(tuple, await connection.fetch("SELECT id, mread FROM saga.run")))  # type: ignore[arg-type]
+    effects: dict[str, Counter[str]] = defaultdict(Counter)
+    for (name,) in await connection.fetch("SELECT key FROM public.effects"):
+        effects[name.partition("/")[0]][name] += 1
+    await connection.close()
+    found = []
+    for life in campaign.lives:
+        assert life.row is not None
+        number = life.row.id
+        run = await world.stores[0].run(number)
+        assert run is not None, f"{life.row.address} was lost"
+        _, definition = await world.clients[0].definitions.get(run.definition)
+        found.append(
+            Evidence(
+                life,
+                run,
+                definition,
+                await world.stores[0].journal(number),
+                written[number],
+                await world.stores[0].inbox(number),
+                received[number],
+                await world.stores[0].outbox(number),
+                calls[str(number)],
+                effects[str(number)],
+                read[number],
+            )
+        )
+    return found
+
+
+# -- one run
+
+
+def _problems(evidence: Evidence, counts: Counter[str]) -> Iterator[str]:
+    yield from _journal(evidence, counts)
+    yield from _replay(evidence)
+    yield from _end(evidence)
+    yield from _calls(evidence)
+    yield from _answers(evidence)
+    yield from _signals(evidence, counts)
+    yield from _undoing(evidence, counts)
+
+
+def _journal(evidence: Evidence, counts: Counter[str]) -> Iterator[str]:
+    """Gapless; and folded again, timer by timer."""
+    run, definition = evidence.run, evidence.definition
+    numbers = [row.seq for row in evidence.rows]
+    if numbers != list(range(1, len(numbers) + 1)) or run.seq != len(numbers):
+        yield f"the journal has the numbers {numbers}, the run row says {run.seq}"
+    state, commands = machine.start(definition, run.id, run.address, load(run.input), run.created_at)
+    _note(evidence, state, commands)
+    for row in evidence.rows:
+        event = decode(row)
+        evidence.events.append(event)
+        if isinstance(event, TimerFired):
+            yield from _timer(evidence, row, event, state, counts)
+        _note(evidence, state, machine.transition(definition, state, event))
+        if row.at > evidence.written[row.seq] + _CLOCK:
+            yield f"row {row.seq} is stamped {row.at - evidence.written[row.seq]} us after its commit"
+    evidence.state = state
+
+
+def _note(evidence: Evidence, state: State, commands: list[Command]) -> None:
+    for command in commands:
+        if isinstance(command, RunAction):
+            evidence.issued[command.key].append(command)
+
+
+def _timer(evidence: Evidence, row: Row, event: TimerFired, state: State, counts: Counter[str]) -> Iterator[str]:
+    due = state.timers.get(event.timer)
+    counts[f"timers {event.timer.kind}"] += 1
+    if due is None:
+        yield f"row {row.seq}: {event.timer} fired and was not running"
+        return
+    if row.at < due or evidence.written[row.seq] < due - _CLOCK:
+        yield f"row {row.seq}: {event.timer} fired {due - min(row.at, evidence.written[row.seq])} us early"
+    if event.timer.kind != "wait":
+        return
+    wait = evidence.definition.steps[event.timer.ref.step].wait
+    assert wait is not None
+    read = {message.mseq for message in evidence.events if isinstance(message, SignalReceived)}
+    for message in evidence.inbox:
+        if message.name == wait.signal and message.mseq not in read and evidence.received[message.mseq] <= due - _CLOCK:
+            yield f"row {row.seq}: {event.timer} beat signal {message.mseq}, which was stored before it was due"
+
+
+def _replay(evidence: Evidence) -> Iterator[str]:
+    run, state = evidence.run, evidence.state
+    assert state is not None
+    stored = (run.status, run.outcome, run.incomplete, run.shown)
+    folded = (machine.status(state), state.outcome, state.incomplete, state.shown)
+    if stored != folded:
+        yield f"the run row says {stored}, its journal says {folded}"
+    if run.output is not None and dump(load(run.output)) != dump(state.output):
+        yield f"the run row's output is {run.output}, its journal's {dump(state.output)}"
+
+
+def _end(evidence: Evidence) -> Iterator[str]:
+    run, life = evidence.run, evidence.life
+    if not run.status.ended:
+        yield f"it is still {run.status.word}: {run.problem}"
+        return
+    end, right = (run.status.word, run.outcome or ""), allowed(life.case)
+    by_hand = any("crashing" not in reason for reason in life.reasons)
+    if end not in right and not (by_hand and end == ("compensated", "failed")):
+        yield f"it ended {end}, allowed are {sorted(right)}"
+
+
+def _calls(evidence: Evidence) -> Iterator[str]:
+    """The ledger was called as the journal says, with one key and the same bytes, each attempt at most once."""
+    for name, calls in evidence.calls.items():
+        issued = evidence.issued.get(name)
+        if issued is None:
+            yield f"{name} was called, and the journal knows nothing of it"
+            continue
+        if len({call["body"] for call in calls} | {dump(command.arguments) for command in issued}) > 1:
+            yield f"{name} was called with different arguments"
+        attempts = Counter(call["attempt"] for call in calls if call["attempt"] is not None)
+        twice = [attempt for attempt, times in attempts.items() if times > 1]
+        if twice or len(calls) > len(issued):
+            yield f"{name} was called {len(calls)} times for {len(issued)} attempts (twice: {twice})"
+        if sum(call["effect"] == "done" for call in calls) > 1:
+            yield f"{name} had its effect twice"
+    for name, times in evidence.effects.items():
+        if times > 1:
+            yield f"{name} wrote its row {times} times"
+
+
+def _answers(evidence: Evidence) -> Iterator[str]:
+    """Every answer in the journal was given."""
+    state = evidence.state
+    assert state is not None
+    succeeded: Counter[str] = Counter()
+    for event in evidence.events:
+        if not isinstance(event, ActionSucceeded | ActionRejected | ActionPostponed):
+            continue
+        name = key(evidence.definition, state, event.ref)
+        kind = _kind(evidence, event.ref)
+        calls = evidence.calls.get(name, [])
+        if isinstance(event, ActionSucceeded):
+            succeeded[name] += 1
+            if kind == "sql":
+                continue
+            number = event.output["call"] if isinstance(event.output, dict) else 0
+            if not any(call["call"] == number and call["word"] in ("ok", "slow") for call in calls):
+                yield f"{name} is said to have answered {event.output}"
+        elif isinstance(event, ActionRejected) and kind != "sql" and not _was_rejected(event, calls):
+            yield f"{name} is said to have been rejected with {event.code}"
+    for name, times in succeeded.items():
+        if times > 1:
+            yield f"{name} succeeded {times} times"
+    for step in evidence.definition.steps:
+        for number in range(FORWARD, len(step.undo.actions)):
+            ref = Ref(step.index, (), number)
+            name = key(evidence.definition, state, ref)
+            if step.action is None and number == FORWARD:
+                continue
+            if _kind(evidence, ref) in ("sql", "tx") and evidence.effects[name] != succeeded[name]:
+                yield f"{name} wrote {evidence.effects[name]} rows and succeeded {succeeded[name]} times"
+
+
+def _was_rejected(event: ActionRejected, calls: list[dict[str, Any]]) -> bool:
+    codes = {"unreachable", "attempt_timeout"}
+    for call in calls:
+        code = "already_undone" if call["effect"] == "refused" else call["word"].removeprefix("reject:")
+        if code != call["word"]:
+            codes |= {code, f"http_{ {'gone': 410, 'missing': 404}.get(code, 409) }"}
+    return event.code in codes
+
+
+def _kind(evidence: Evidence, ref: Ref) -> str:
+    name = evidence.definition.node(ref.step).name
+    if name == "last":
+        return evidence.life.case.shape.final or ""
+    part = evidence.life.case.shape.part(name)
+    return part.kind if ref.undo == FORWARD else part.undo or ""
+
+
+def _signals(evidence: Evidence, counts: Counter[str]) -> Iterator[str]:
+    """Each accepted signal is there once, and was taken, or came too late."""
+    run, state = evidence.run, evidence.state
+    assert state is not None
+    if [message.mseq for message in evidence.inbox] != list(range(1, run.mbox + 1)):
+        yield f"the inbox has gaps: {[message.mseq for message in evidence.inbox]}, mbox {run.mbox}"
+    stored = Counter(message.key for message in evidence.inbox if message.kind == 0)
+    for sent in evidence.life.sent:
+        answers = Counter(sent.answers)
+        counts.update(f"signals {answer}" for answer in sent.answers)
+        new = answers["accepted"] + answers["too_late"]
+        if stored[sent.letter.key] > 1:
+            yield f"signal {sent.letter.key} is stored {stored[sent.letter.key]} times"
+        if answers["ended"] == len(sent.answers) and not sent.unsure:
+            if stored[sent.letter.key]:
+                yield f"signal {sent.letter.key} was refused and is stored"
+        elif not stored[sent.letter.key]:
+            yield f"signal {sent.letter.key} was answered {sent.answers} and is lost"
+        if new > 1 or (new == 0 and answers["duplicate"] and not sent.unsure):
+            yield f"signal {sent.letter.key} was answered {sent.answers}"
+    takers = Counter(fate for fate in state.fates.values() if fate.startswith("taken:"))
+    if any(times > 1 for times in takers.values()):
+        yield f"a wait took two signals: {takers}"
+    last: dict[str, int] = {}
+    for event in evidence.events:
+        if isinstance(event, SignalReceived):
+            if event.mseq <= last.get("", 0):
+                yield f"signal {event.mseq} was read twice, or out of order"
+            last[""] = event.mseq
+    late = {(row.seq, row.n) for row in evidence.outbox}
+    for message in evidence.inbox:
+        handled = message.kind == 0 and evidence.definition.signals[message.name].too_late is not None
+        fate = state.fates.get(message.mseq)
+        if message.mseq > evidence.mread:
+            if fate is not None or (0, message.mseq) not in late:
+                yield f"message {message.mseq} came after the end; fate {fate}, outbox {late}"
+        elif fate is None:
+            yield f"message {message.mseq} has no fate"
+        elif handled and (fate == "too_late") != (_handler_of(evidence, message) == 1):
+            yield f"message {message.mseq} is {fate}, and {_handler_of(evidence, message)} handlers were started"
+
+
+def _handler_of(evidence: Evidence, message: InboxRow) -> int:
+    return sum(json.loads(row.data)["mseq"] == message.mseq for row in evidence.outbox if row.seq)
+
+
+def _undoing(evidence: Evidence, counts: Counter[str]) -> Iterator[str]:
+    """Undone means undone, newest start first, and nothing is undone after the pivot."""
+    run, state, shape = evidence.run, evidence.state, evidence.life.case.shape
+    assert state is not None
+    passed = any(
+        isinstance(event, ActionSucceeded) and event.ref.undo == FORWARD and evidence.definition.node(event.ref.step).pivot
+        for event in evidence.events
+    )
+    compensated = run.status.word == "compensated"
+    if passed and compensated:
+        yield "it was compensated after its pivot"
+    for part in shape.parts:
+        name = f"{run.id}/{part.name}"
+        did = _happened(evidence, name)
+        undone = _happened(evidence, f"{name}/undo")
+        mine = state.steps[evidence.definition.indices[part.name]]
+        ok = mine is not None and mine.progress is Progress.OK
+        if compensated and part.undo and did and not undone and not run.incomplete:
+            yield f"what {part.name} did is not undone"
+        if compensated and part.pivot and part.undo is None and did:
+            yield f"{part.name} is a pivot that cannot be undone, it happened, and the run was compensated"
+        if not compensated and undone and ok:
+            yield f"{part.name} was undone in a run that is {run.status.word}"
+        if not compensated and part.undo and did and not undone and not ok:
+            yield f"{part.name} failed, happened, and was not undone"
+        if ok and part.acts and not did:
+            yield f"{part.name} is ok and nothing happened"
+        counts["undone"] += undone
+    yield from _order(evidence)
+
+
+def _happened(evidence: Evidence, name: str) -> bool:
+    return evidence.effects[name] > 0 or any(call["effect"] == "done" for call in evidence.calls.get(name, ()))
+
+
+def _order(evidence: Evidence) -> Iterator[str]:
+    shape, run = evidence.life.case.shape, evidence.run
+    through: list[str] = []
+    for event in evidence.events:
+        if isinstance(event, ActionSucceeded) and event.ref.undo != FORWARD:
+            through.append(evidence.definition.node(event.ref.step).name)
+    through = [name for name in through if not shape.part(name).optional]
+    order = [part.name for part in shape.parts]
+    places = [order.index(name) for name in through]
+    if places != sorted(places, reverse=True) or len(set(places)) < len(places):
+        yield f"undone in the order {through}"
+    for newer, older in zip(through, through[1:], strict=False):
+        first = [call for call in evidence.calls.get(f"{run.id}/{newer}/undo", ()) if call["effect"]]
+        then = evidence.calls.get(f"{run.id}/{older}/undo", ())
+        if first and then and first[0]["t"] > then[0]["t"]:
+            yield f"the undo of {older} was called before that of {newer} had worked"
+    undos = [calls[0]["t"] for name, calls in evidence.calls.items() if _is_turn(evidence, name)]
+    forward = [calls[0] for name, calls in evidence.calls.items() if "/undo" not in name and not name.endswith("/last")]
+    for call in forward:
+        if undos and call["t"] > min(undos):
+            yield f"{call['key']} was called for the first time after the run had turned"
+
+
+def _is_turn(evidence: Evidence, name: str) -> bool:
+    """Whether it is an undo that only a run that has turned makes."""
+    return "/undo" in name and not evidence.life.case.shape.part(name.split("/")[1]).optional
+
+
+# -- all together
+
+
+async def _loose_ends(campaign: Campaign, found: list[Evidence]) -> Any:
+    connection = await campaign.world.connect()
+    try:
+        for question, what in (
+            ("SELECT count(*) FROM saga.run WHERE status < 10", "runs are open"),
+            ("SELECT count(*) FROM saga.run WHERE owner IS NOT NULL", "runs are owned"),
+            ("SELECT count(*) FROM saga.worker", "workers are enlisted after all have left"),
+            ("SELECT count(*) FROM saga.fence", "fences stand after all workers have left"),
+            ("SELECT count(*) FROM saga.outbox WHERE delivered_at IS NULL", "outbox rows are not delivered"),
+        ):
+            number = await connection.fetchval(question)
+            if number:
+                yield f"{number} {what}"
+        handlers = await connection.fetch("SELECT address, status FROM saga.run WHERE address LIKE 'apology/%'")
+        if any(status != 10 for _, status in handlers):
+            yield "a handler of late signals has not completed"
+        wanted = {
+            f"apology/{json.loads(row.data)['id']}" for evidence in found for row in evidence.outbox if row.kind == "start"
+        }
+        if wanted != {address for address, _ in handlers}:
+            yield f"handlers of late signals: wanted and there differ by {wanted ^ {address for address, _ in handlers}}"
+    finally:
+        await connection.close()
+    for exit_ in campaign.world.forge.exits:
+        if exit_.code not in (0, 3, -9):
+            yield f"worker process {exit_.pid} ended with {exit_.code}"
+
+
+def _count(campaign: Campaign, found: list[Evidence], counts: Counter[str]) -> None:
+    counts.update(campaign.nemesis.faults)
+    counts["fenced"] = campaign.nemesis.fenced
+    counts["runs"] = len(found)
+    for evidence in found:
+        counts[f"ended {evidence.run.status.word} {evidence.run.outcome}"] += 1
+        counts["attempts lost"] += sum(isinstance(event, AttemptsLost) for event in evidence.events)
+        counts["keys called again"] += sum(len(calls) > 1 for calls in evidence.calls.values())
+        counts["effects without an answer"] += sum(
+            call["effect"] == "done" and call["word"].startswith("commit")
+            for calls in evidence.calls.values()
+            for call in calls
+        )
+        counts["stuck"] += bool(evidence.life.reasons)
+        counts["journal rows"] += len(evidence.rows)
+        counts["too late"] += sum(fate == "too_late" for fate in (evidence.state.fates if evidence.state else {}).values())
+        counts["sql rows"] += sum(evidence.effects.values())

@@ -1,0 +1,139 @@
+"""``cancel``, ``retry``, ``skip``, ``resolve``: what they do, what they refuse, and what they say meanwhile."""
+
+import signal
+
+import pytest
+
+
+@pytest.fixture
+def stuck(saga):
+    """A run that is stuck at the undo of its first step."""
+    done = saga("run", "steps.yaml", "-i", "id=r-1", "-i", "fails=third", "-i", "undo_fails=first")
+    assert done.code == 5
+    return saga
+
+
+@pytest.fixture
+def waiting(saga):
+    """A run that waits for its payment, with nobody working on it."""
+    running = saga.begin("run", "shop.yaml", "-i", "order_id=o-1", "-i", "amount=12.5")
+    saga.until(running, "saga signal")
+    running.terminate()
+    saga.finish(running)
+    return saga
+
+
+def test_cancel_waits_for_the_worker_to_undo(saga):
+    running = saga.begin("run", "shop.yaml", "-i", "order_id=o-1", "-i", "amount=12.5")
+    saga.until(running, "saga signal")
+    done = saga("cancel", "o-1", "--reason", "changed my mind")
+    assert (done.code, done.out, done.err) == (0, "shop/o-1: cancelled, everything is undone\n", "")
+    ran = saga.finish(running)
+    assert (ran.code, ran.json["status"]) == (4, "cancelled")
+    assert "changed my mind" in ran.err
+    assert saga("show", "o-1", "--events").out.count("changed my mind") == 1
+
+
+def test_cancel_without_a_worker_is_kept(waiting):
+    done = waiting("cancel", "o-1")
+    assert done.code == 5
+    assert done.out == "shop/o-1: asked to cancel\n"
+    assert done.err == "nobody is working on this run; to work on it:  saga worker\n"
+    waiting("worker", "--until-idle")
+    assert waiting("show", "o-1", "--json").json["outcome"] == "cancelled"
+    refused = waiting("cancel", "o-1")
+    assert refused.code == 7
+    assert refused.err == "error: shop/o-1 has ended: compensated, cancelled\n"
+
+
+def test_cancel_while_the_pivot_is_tried_is_pending_and_refused_once_it_has_passed(saga):
+    running = saga.begin("run", "shop.yaml", "-i", "order_id=o-1", "-i", "amount=12.5", "-i", "seconds=2.5")
+    saga.until(running, "saga signal")
+    saga("signal", "o-1", "paid", "-p", "amount=1", "-p", "method=card")
+    saga.until(running, "signal  ")
+    pending = saga("cancel", "o-1", "--wait", "200ms")
+    assert pending.code == 5
+    assert pending.out == "shop/o-1: pending: its pivot is being tried; if that fails, the run is cancelled\n"
+    refused = saga("cancel", "o-1")
+    assert refused.code == 7
+    saga.until(running, "await_delivery  waiting")
+    late = saga("cancel", "o-1")
+    assert late.code == 7
+    assert late.err.startswith("error: shop/o-1: the point of no return has passed: it can only go forward\n")
+    running.send_signal(signal.SIGINT)
+    saga.finish(running)
+
+
+def test_retry_tries_again_and_skip_makes_the_rollback_incomplete(stuck):
+    assert stuck("retry", "r-1").out == "steps/r-1: it tries again\n"
+    stuck("worker", "--until-idle")
+    shown = stuck("show", "r-1")
+    assert "! undo stuck" in shown.out
+    assert "cannot: undoing first was told to fail · 2 attempts" in shown.out
+    assert stuck("skip", "r-1", "first", "--reason", "ticket 7").out == "steps/r-1: it goes on without first\n"
+    stuck("worker", "--until-idle")
+    done = stuck("watch", "r-1")
+    assert done.code == 3
+    assert "the rollback is incomplete" in done.err
+    assert "ticket 7" in stuck("show", "r-1").out
+
+
+def test_resolve_says_that_it_was_undone_by_hand(stuck):
+    done = stuck("resolve", "r-1", "first", "--undone", "--reason", "by hand", "--json")
+    assert done.json == {"run": "steps/r-1", "request": "accepted", "worked_on": False}
+    stuck("worker", "--until-idle")
+    assert stuck("show", "r-1", "--json").json["rollback"] == "incomplete"
+
+
+def test_resolve_gives_a_stuck_step_the_output_that_it_had(saga, rows):
+    saga.edit("shop.yaml", "INSERT INTO booking", "INSERT INTO no_such_table")
+    running = saga.begin("run", "shop.yaml", "-i", "order_id=o-1", "-i", "amount=12.5")
+    saga.until(running, "saga signal")
+    saga("signal", "o-1", "paid", "-p", "amount=1", "-p", "method=card")
+    done = saga.finish(running)
+    assert done.code == 5
+    assert 'stuck: step "write_down" failed with ' in done.err
+    assert "saga resolve shop/o-1 write_down --ok '{}' --reason \"…\"" in done.err
+    saga("resolve", "o-1", "write_down", "--ok", '{"rows": [], "count": 1}', "--reason", "booked by hand")
+    saga("worker", "--until-idle")
+    shown = saga("show", "o-1", "--json").json
+    assert shown["waiting_for"] == ["delivered"]
+    assert next(step for step in shown["steps"] if step["step"] == "write_down")["output"] == {"rows": [], "count": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message", "hint"),
+    [
+        (
+            ["retry", "shop/o-1"],
+            7,
+            "shop/o-1: the run is not stuck; it goes on by itself",
+            "`saga show shop/o-1` shows",
+        ),
+        (["skip", "o-1", "reserv", "--reason", "x"], 2, 'saga "shop" has no step "reserv"', 'did you mean "reserve"?'),
+        (
+            ["skip", "o-1", "reserve", "--reason", "x"],
+            7,
+            'shop/o-1: "reserve" is neither stuck nor waiting for its next attempt',
+            "`saga show shop/o-1` shows",
+        ),
+        (["skip", "o-1", "reserve"], 2, "Missing option '--reason'", "`saga skip --help` shows how"),
+        (["resolve", "o-1", "reserve", "--reason", "x"], 2, "say how it ended: exactly one of --ok, --rejected", ""),
+        (
+            ["resolve", "o-1", "reserve", "--rejected", "Not OK", "--reason", "x"],
+            2,
+            "--rejected 'Not OK' is no code",
+            "a code is a word of a-z, 0-9 and _, such as card_declined",
+        ),
+        (["resolve", "o-1", "reserve", "--ok", "{", "--reason", "x"], 2, "--ok is not JSON", ""),
+        (["cancel", "o-1", "--wait", "10"], 2, '--wait: "10" ', ""),
+        (["cancel", "o-7"], 2, 'there is no run "o-7"', 'did you mean "o-1"?'),
+    ],
+)
+def test_what_cannot_be_is_refused_with_the_reason(waiting, arguments, code, message, hint):
+    done = waiting(*arguments)
+    assert (done.code, done.out) == (code, "")
+    said, _, hinted = done.err.rstrip("\n").partition("\nhint: ")
+    assert said.startswith(f"error: {message}")
+    assert hinted.startswith(hint)
+    assert waiting("show", "o-1", "--json").json["status"] == "waiting"
