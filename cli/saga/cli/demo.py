@@ -21,6 +21,8 @@ from saga.cli.screen import err, note, print_json, say
 from saga.cli.stage import NotAsAnnounced, Stage
 from saga.cli.wiring import execute, opened
 
+_OWN_INPUT = "-i order_id=mine -i user_id=me -i product_id=tea -i amount=5"
+
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(file_okay=False, path_type=Path))
@@ -88,14 +90,11 @@ def _record(scene: Scene, failure: str | None) -> dict[str, object]:
 
 def _say_what_next(folder: Path, seconds: float) -> None:
     saga = "saga" if shutil.which("saga") else shlex.quote(str(Path(sys.executable).with_name("saga")))
-    say(
-        err(),
-        "",
-        Text.assemble(("✓ ", "bold green"), f"all three as announced, in {seconds:.0f} s. Your turn:"),
-        "",
-        f"  cd {shlex.quote(str(folder))}",
-        f"  {saga} show {SCENES[2].address}                    what the killed one went through",
-        f"  {saga} render {SCENES[1].address}                  the rollback as a picture; -o rollback.svg writes it",
-        f"  {saga} run checkout.yaml -i order_id=mine -i user_id=me -i product_id=tea -i amount=5",
-        "",
-    )
+    say(err(), "", Text.assemble(("✓ ", "bold green"), f"all three as announced, in {seconds:.0f} s"), "")
+    for what, command in (
+        ("your turn:", f"cd {shlex.quote(str(folder))}"),
+        ("what the killed one went through", f"{saga} show {SCENES[2].address}"),
+        ("the declined one as a picture; -o undone.svg writes it", f"{saga} render {SCENES[1].address}"),
+        ("a run of your own, signalled from another terminal", f"{saga} run checkout.yaml {_OWN_INPUT}"),
+    ):
+        say(err(), Text(f"  {what}", style="dim"), f"    {command}")

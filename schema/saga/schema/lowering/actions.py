@@ -13,7 +13,7 @@ from saga.schema import definition as compiled
 from saga.schema.checks.survey import ActingPart, UndoPart, last_name
 from saga.schema.definition import Action, Retry, UndoKind, Verb
 from saga.schema.durations import parse_duration
-from saga.schema.expressions import Expression, Template, compile_expression, compile_template
+from saga.schema.expressions import Expression, Template, compile_address, compile_expression, compile_template
 from saga.schema.language.actions import CallUndo, Compensate, CompensationSequence, HttpUndo, Request
 from saga.schema.language.retry_rules import FORWARD_RETRY, UNDO_RETRY, merged
 from saga.schema.language.steps import CallFinally, CallStep, HttpFinally, HttpStep
