@@ -38,7 +38,7 @@ def test_too_late_says_who_takes_care_of_it_and_it_is_done(waiting):
     assert (done.code, done.out) == (0, "too late: no step can take it any more; saga refund takes care of it\n")
     waiting("worker", "--until-idle")
     assert waiting("show", "refund/o-1", "--json").json["input"] == {"amount": 3}
-    assert '  signal  paid {"amount": 3, "method": "cash", "note": ""}, too late\n' in waiting("show", "shop/o-1").out
+    assert '  signal  paid {"note": "", "amount": 3, "method": "cash"}, too late\n' in waiting("show", "shop/o-1").out
 
 
 def test_a_signal_to_an_ended_run(waiting):

@@ -34,7 +34,7 @@ from saga.interpreter.events import (
     TimerFired,
 )
 from saga.interpreter.store import InboxRow, Row
-from saga.schema.values import dump, load
+from saga.schema.values import load, spell
 
 
 class Spelling(NamedTuple):
@@ -92,8 +92,8 @@ def encode(run: UUID, seq: int, event: Event) -> Row:
             data["iteration"] = list(ref.iteration)
         if ref.undo != FORWARD:
             data["undo"] = ref.undo
-        return Row(run, seq, kind, ref.step, event.attempt, event.at, dump(data))
-    return Row(run, seq, kind, -1, 0, event.at, dump(_other_data(event)))
+        return Row(run, seq, kind, ref.step, event.attempt, event.at, spell(data))
+    return Row(run, seq, kind, -1, 0, event.at, spell(_other_data(event)))
 
 
 def _action_data(event: ActionEvent) -> Data:

@@ -240,17 +240,14 @@ class Engine:
 
     def _carry_out(self, run: LiveRun, commands: Sequence[Command]) -> None:
         for command in commands:
-            match command:
-                case RunAction():
-                    self._flights.start(run, command)
-                case StopAction():
-                    self._flights.stop(run, command)
-                case StartTimer():
-                    self._start_timer(run, command.timer, command.due)
-                case CancelTimer():
-                    self._cancel_timer(run, command.timer)
-                case _:
-                    pass
+            if isinstance(command, RunAction):
+                self._flights.start(run, command)
+            elif isinstance(command, StopAction):
+                self._flights.stop(run, command)
+            elif isinstance(command, StartTimer):
+                self._start_timer(run, command.timer, command.due)
+            elif isinstance(command, CancelTimer):
+                self._cancel_timer(run, command.timer)
 
     def _start_timers(self, run: LiveRun) -> None:
         for timer, due in run.state.timers.items():

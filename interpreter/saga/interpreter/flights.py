@@ -111,9 +111,8 @@ class Flights:
         ref = command.ref
         flight = Flight(ref, command.attempt)
         run.flights[ref] = flight
-        flight.task = self._loop.create_task(self._perform(run, flight, _attempt(run, command)))
+        flight.task = self._loop.create_task(self._fly(run, flight, _attempt(run, command)))
         self._tasks.add(flight.task)
-        flight.task.add_done_callback(self._tasks.discard)
         slot = self._slot(self._loop.time() + command.action.attempt_timeout / 1_000_000) + 1
         self._limits.setdefault(slot, []).append((run, flight))
 
@@ -163,6 +162,13 @@ class Flights:
         late = "the attempt took longer than its attempt_timeout"
         self._answered(run, flight, _nothing_known(flight, "attempt_timeout", late))
         self._cancel(flight)
+
+    async def _fly(self, run: LiveRun, flight: Flight, attempt: Attempt) -> None:
+        try:
+            await self._perform(run, flight, attempt)
+        finally:
+            assert flight.task is not None
+            self._tasks.discard(flight.task)
 
     async def _perform(self, run: LiveRun, flight: Flight, attempt: Attempt) -> None:
         transaction = _Lazy(self._store, self._worker, flight)

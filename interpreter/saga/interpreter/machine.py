@@ -157,6 +157,8 @@ def _close(turn: Turn) -> list[Command]:
 
 def next_timer(state: State) -> tuple[int, Timer] | None:
     """The timer that is due first, and when. While a person has to act first only the deadline counts."""
+    if not state.timers:
+        return None
     if state.trouble is not None or state.paused:
         return (state.timers[DEADLINE], DEADLINE) if DEADLINE in state.timers else None
     return min(((due, timer) for timer, due in state.timers.items()), default=None)

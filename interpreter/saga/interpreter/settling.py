@@ -27,7 +27,12 @@ def settle(turn: Turn, index: int, progress: Progress) -> None:
 
 def needs_are_settled(turn: Turn, step: Step) -> bool:
     """Whether everything a step needs is through."""
-    return all(turn.state.progress(index).settled for index in step.needs)
+    steps = turn.state.steps
+    for index in step.needs:
+        needed = steps[index]
+        if needed is None or not Progress.OK <= needed.progress <= Progress.PASSED_OVER:
+            return False
+    return True
 
 
 def arm(turn: Turn, step: Step) -> None:

@@ -70,6 +70,11 @@ def dump(value: Value) -> str:
     return to_json(_sorted(value)).decode()
 
 
+def spell(value: Value) -> str:
+    """JSON text of a normalised value, keys in the order they have: for the journal, which keeps no order."""
+    return to_json(value).decode()
+
+
 def load(text: str | bytes) -> Value:
     """The value in JSON text that `dump` wrote, also after the database reordered its keys. Checks nothing."""
     value: Value = from_json(text)

@@ -62,7 +62,7 @@ def compile_template(value: Value) -> Template:
 
 
 def compile_address(text: str) -> Template:
-    """Compiles an address of `http`: values go into it percent-encoded (RFC 3986, 2.1), so none can add a path or query.
+    """Compiles an address of `http`: values go in percent-encoded (RFC 3986, 2.1), so none can add a path or query.
 
     ``env.NAME`` is the operator's and goes in as it is; an address that is one expression and nothing else is taken as
     it comes. Raises ExpressionProblem.
