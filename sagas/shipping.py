@@ -31,9 +31,9 @@ class Carrier:
 
     def __init__(self, token: str, lose: int = 0) -> None:
         self._token = token
-        self._to_lose = lose
+        self.to_lose = lose
         self._asked: dict[str, Json] = {}
-        self._sent: dict[str, Json] = {}
+        self.sent: dict[str, Json] = {}
 
     def application(self) -> web.Application:
         """The service."""
@@ -54,15 +54,15 @@ class Carrier:
             return refusal(422, "this key came with another order before")
         if order.get("user_id") == "nobody":
             return refusal(422, "nobody has no address")
-        shipment = self._sent.setdefault(key, {"shipment_id": f"s-{len(self._sent) + 1}", **order})
-        if self._to_lose > 0:
-            self._to_lose -= 1
+        shipment = self.sent.setdefault(key, {"shipment_id": f"s-{len(self.sent) + 1}", **order})
+        if self.to_lose > 0:
+            self.to_lose -= 1
             return refusal(503, "this answer was lost")
         return web.json_response(shipment, status=201)
 
     async def shipments(self, request: web.Request) -> web.Response:
         """All parcels."""
-        return web.json_response(list(self._sent.values()))
+        return web.json_response(list(self.sent.values()))
 
 
 def refusal(status: int, why: str) -> web.Response:

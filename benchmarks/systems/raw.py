@@ -15,7 +15,7 @@ import asyncpg
 
 from benchmarks.workloads import STEPS, Order, System, play
 from saga.interpreter.codec import encode
-from saga.interpreter.events import ActionSucceeded, Ref
+from saga.interpreter.machine.events import ActionSucceeded, Ref
 from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.starting import new_id
 from saga.interpreter.store import Batch, Row

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
-from benchmarks.workloads import Order, System, play
-from saga.interpreter.actions import Actions
+from benchmarks.workloads import System, play
+from saga.interpreter.actions.http import Http
+from saga.interpreter.actions.performing import Performer
+from saga.interpreter.actions.registry import Actions
+from saga.interpreter.actions.secrets import Secrets
 from saga.interpreter.codec import MESSAGE_KINDS
-from saga.interpreter.events import SignalReceived
-from saga.interpreter.http_action import Http
-from saga.interpreter.performing import Performer
+from saga.interpreter.machine.events import SignalReceived
 from saga.interpreter.postgres import PostgresStore
-from saga.interpreter.secrets import Secrets
 from saga.interpreter.starting import new_run
 from saga.interpreter.store import Change, DefinitionRow, Message
 from saga.interpreter.worker import Worker

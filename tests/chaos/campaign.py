@@ -20,8 +20,8 @@ from shapes import HANDLER, Case, Letter, Shape, make_case, make_shape
 from world import World
 
 from saga.interpreter.client import NotNow, Refused, RunEnded
-from saga.interpreter.events import CancelRequested, RetryRequested, StepResolved
-from saga.interpreter.status import Status
+from saga.interpreter.machine.events import CancelRequested, RetryRequested, StepResolved
+from saga.interpreter.machine.status import Status
 from saga.interpreter.store import DefinitionRow, RunRow, StoreUnavailable
 from saga.schema.definition import Definition
 from saga.schema.loader import load

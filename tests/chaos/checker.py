@@ -18,8 +18,8 @@ from model import allowed
 
 from saga.interpreter import machine
 from saga.interpreter.codec import decode
-from saga.interpreter.commands import Command, RunAction
-from saga.interpreter.events import (
+from saga.interpreter.machine.commands import Command, RunAction
+from saga.interpreter.machine.events import (
     FORWARD,
     ActionPostponed,
     ActionRejected,
@@ -30,8 +30,8 @@ from saga.interpreter.events import (
     SignalReceived,
     TimerFired,
 )
-from saga.interpreter.scope import key
-from saga.interpreter.state import Progress, State
+from saga.interpreter.machine.scope import key
+from saga.interpreter.machine.state import Progress, State
 from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow
 from saga.schema.definition import Definition
 from saga.schema.values import dump, load

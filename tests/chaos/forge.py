@@ -19,11 +19,11 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from saga.interpreter.actions import Actions
-from saga.interpreter.http_action import Http
-from saga.interpreter.performing import Performer
+from saga.interpreter.actions.http import Http
+from saga.interpreter.actions.performing import Performer
+from saga.interpreter.actions.registry import Actions
+from saga.interpreter.actions.secrets import Secrets
 from saga.interpreter.postgres import PostgresStore
-from saga.interpreter.secrets import Secrets
 from saga.interpreter.store import Fenced, StoreUnavailable
 from saga.interpreter.worker import Settings, Worker
 

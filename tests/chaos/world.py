@@ -24,8 +24,8 @@ from proxy import Proxy
 from saga.interpreter.client import Client
 from saga.interpreter.definitions import Definitions
 from saga.interpreter.embedded import EmbeddedPostgres
-from saga.interpreter.embedded_place import Place
-from saga.interpreter.embedded_process import living_server
+from saga.interpreter.embedded.place import Place
+from saga.interpreter.embedded.process import living_server
 from saga.interpreter.postgres import PostgresStore
 
 HERE = Path(__file__).parent

@@ -95,6 +95,11 @@ class Saga:
         assert "Traceback" not in err, err
         return Done(process.returncode, out, err)
 
+    def work(self) -> None:
+        """Lets a worker do all there is to do."""
+        done = self("worker", "--until-idle")
+        assert done.code == 0, done.err
+
     def effects(self) -> list[str]:
         """What the actions have done, in order."""
         return [line for line in self.ledger if line.startswith(("effect", "repeated"))]
@@ -175,8 +180,25 @@ class Terminal:
 
 
 @pytest.fixture
-async def saga(database_url: str, tmp_path: Path) -> AsyncIterator[Saga]:
-    """The command in a copy of the test project."""
+def make_saga(tmp_path: Path) -> Iterator[Callable[[Path, dict[str, str]], Saga]]:
+    """The command in a folder, with nothing of this machine's own settings; its processes do not outlive the test."""
+    made: list[Saga] = []
+    strange = ("SAGA_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(strange)}
+
+    def make(folder: Path, more: dict[str, str]) -> Saga:
+        made.append(Saga(folder, kept | {"LEDGER": str(tmp_path / "ledger"), "TZ": "UTC"} | more))
+        return made[-1]
+
+    yield make
+    for process in [process for each in made for process in each.started]:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+async def saga(database_url: str, tmp_path: Path, make_saga: Callable[[Path, dict[str, str]], Saga]) -> Saga:
+    """The command in a copy of the test project, on a database of its own."""
     await upgrade(database_url)
     connection = await asyncpg.connect(database_url)
     try:
@@ -185,20 +207,7 @@ async def saga(database_url: str, tmp_path: Path) -> AsyncIterator[Saga]:
         await connection.close()
     folder = tmp_path / "project"
     shutil.copytree(Path(__file__).parent / "project", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for command in with_environment(folder, {"SAGA_DATABASE_URL": database_url}):
-        yield command
-
-
-def with_environment(folder: Path, more: dict[str, str]) -> Iterator[Saga]:
-    """The command in a folder, with nothing of this machine's own settings; its processes do not outlive the test."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SAGA_", "NO_COLOR", "FORCE_"))}
-    command = Saga(
-        folder, kept | {"LEDGER": str(folder.parent / "ledger"), "TZ": "UTC", "PYTHONUNBUFFERED": "1"} | more
-    )
-    yield command
-    for process in command.started:
-        process.kill()
-        process.communicate()
+    return make_saga(folder, {"SAGA_DATABASE_URL": database_url})
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def test_cancel_without_a_worker_is_kept(waiting):
     assert done.code == 5
     assert done.out == "shop/o-1: asked to cancel\n"
     assert done.err == "nobody is working on this run; to work on it:  saga worker\n"
-    waiting("worker", "--until-idle")
+    waiting.work()
     assert waiting("show", "o-1", "--json").json["outcome"] == "cancelled"
     refused = waiting("cancel", "o-1")
     assert refused.code == 7
@@ -66,12 +66,12 @@ def test_cancel_while_the_pivot_is_tried_is_pending_and_refused_once_it_has_pass
 
 def test_retry_tries_again_and_skip_makes_the_rollback_incomplete(stuck):
     assert stuck("retry", "r-1").out == "steps/r-1: it tries again\n"
-    stuck("worker", "--until-idle")
+    stuck.work()
     shown = stuck("show", "r-1")
     assert "! undo stuck" in shown.out
     assert "cannot: undoing first was told to fail · 2 attempts" in shown.out
     assert stuck("skip", "r-1", "first", "--reason", "ticket 7").out == "steps/r-1: it goes on without first\n"
-    stuck("worker", "--until-idle")
+    stuck.work()
     done = stuck("watch", "r-1")
     assert done.code == 3
     assert "the rollback is incomplete" in done.err
@@ -81,7 +81,7 @@ def test_retry_tries_again_and_skip_makes_the_rollback_incomplete(stuck):
 def test_resolve_says_that_it_was_undone_by_hand(stuck):
     done = stuck("resolve", "r-1", "first", "--undone", "--reason", "by hand", "--json")
     assert done.json == {"run": "steps/r-1", "request": "accepted", "worked_on": False}
-    stuck("worker", "--until-idle")
+    stuck.work()
     assert stuck("show", "r-1", "--json").json["rollback"] == "incomplete"
 
 
@@ -95,7 +95,7 @@ def test_resolve_gives_a_stuck_step_the_output_that_it_had(saga, rows):
     assert 'stuck: step "write_down" failed with ' in done.err
     assert "saga resolve shop/o-1 write_down --ok '{}' --reason \"…\"" in done.err
     saga("resolve", "o-1", "write_down", "--ok", '{"rows": [], "count": 1}', "--reason", "booked by hand")
-    saga("worker", "--until-idle")
+    saga.work()
     shown = saga("show", "o-1", "--json").json
     assert shown["waiting_for"] == ["delivered"]
     assert next(step for step in shown["steps"] if step["step"] == "write_down")["output"] == {"rows": [], "count": 1}

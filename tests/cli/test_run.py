@@ -101,7 +101,7 @@ def test_detach_only_starts_and_says_who_would_work(saga):
     assert (done.code, done.out) == (0, "steps/r-1\n")
     assert done.err == "nobody is working on this run; to work on it:  saga worker\n"
     assert saga.ledger == []
-    assert saga("worker", "--until-idle").code == 0
+    saga.work()
     assert saga("show", "r-1", "--json").json["status"] == "completed"
 
 
@@ -183,7 +183,7 @@ def test_ctrl_c_leaves_the_run_and_a_worker_goes_on_without_doing_a_thing_twice(
     assert time.monotonic() - asked < 2
     assert (done.code, done.out) == (130, "")
     assert done.err.endswith("steps/r-1 keeps its place; to go on:  saga worker\n")
-    assert saga("worker", "--until-idle").code == 0
+    saga.work()
     assert saga("show", "r-1", "--json").json["output"]["status"] == "completed"
     assert len(saga.effects()) == len(set(saga.effects())) == 3
 
@@ -193,7 +193,7 @@ def test_kill_9_and_a_worker_finishes_with_no_effect_doubled(saga):
     saga.until(running, "first  ok")
     running.kill()
     assert saga.finish(running).code == -signal.SIGKILL
-    assert saga("worker", "--until-idle").code == 0
+    saga.work()
     shown = saga("show", "r-1", "--json").json
     assert shown["output"]["status"] == "completed"
     assert [len(step["attempts"]) for step in shown["steps"]] == [1, 2, 1]

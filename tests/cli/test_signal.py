@@ -17,7 +17,7 @@ def test_accepted_and_who_would_work_on_it(waiting):
     done = waiting("signal", "o-1", "paid", "-p", "amount=12.5", "-p", "method=card")
     assert (done.code, done.out) == (0, "accepted\n")
     assert done.err == "nobody is working on this run; to work on it:  saga worker\n"
-    waiting("worker", "--until-idle")
+    waiting.work()
     shown = waiting("show", "o-1", "--json").json
     assert shown["signals"][0]["fate"] == "taken by await_payment"
     assert shown["waiting_for"] == ["delivered"]
@@ -33,23 +33,23 @@ def test_a_key_counts_once(waiting):
 
 def test_too_late_says_who_takes_care_of_it_and_it_is_done(waiting):
     waiting("signal", "o-1", "paid", "-p", "amount=12.5", "-p", "method=card")
-    waiting("worker", "--until-idle")
+    waiting.work()
     done = waiting("signal", "o-1", "paid", "-p", "amount=3", "-p", "method=cash")
     assert (done.code, done.out) == (0, "too late: no step can take it any more; saga refund takes care of it\n")
-    waiting("worker", "--until-idle")
+    waiting.work()
     assert waiting("show", "refund/o-1", "--json").json["input"] == {"amount": 3}
     assert '  signal  paid {"note": "", "amount": 3, "method": "cash"}, too late\n' in waiting("show", "shop/o-1").out
 
 
 def test_a_signal_to_an_ended_run(waiting):
     waiting("cancel", "o-1")
-    waiting("worker", "--until-idle")
+    waiting.work()
     done = waiting("signal", "o-1", "delivered", "-p", "tracking=t-1")
     assert done.code == 7
     assert done.err == "error: shop/o-1 has ended, and nothing takes care of a late delivered\n"
     late = waiting("signal", "o-1", "paid", "-p", "amount=3", "-p", "method=cash")
     assert late.out == "too late: no step can take it any more; saga refund takes care of it\n"
-    waiting("worker", "--until-idle")
+    waiting.work()
     assert waiting("show", "refund/o-1", "--json").json["status"] == "completed"
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from saga.interpreter import machine
-from saga.interpreter.commands import Command, End, Park, RunAction
-from saga.interpreter.events import (
+from saga.interpreter.machine.commands import Command, End, Park, RunAction
+from saga.interpreter.machine.events import (
     FORWARD,
     ActionRejected,
     ActionSucceeded,
@@ -30,9 +30,9 @@ from saga.interpreter.events import (
     StepSkipped,
     TimerFired,
 )
-from saga.interpreter.scope import key
-from saga.interpreter.state import Phase, Progress, State, Unwound
-from saga.interpreter.status import Status
+from saga.interpreter.machine.scope import key
+from saga.interpreter.machine.state import Phase, Progress, State, Unwound
+from saga.interpreter.machine.status import Status
 from saga.schema.definition import Definition, Retry, Step, UndoKind
 from saga.schema.values import Value, dump
 

@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from saga.interpreter.actions import Actions, ActionsProblem, action
+from saga.interpreter.actions.registry import Actions, ActionsProblem, action
 
 
 def write(folder, **files):

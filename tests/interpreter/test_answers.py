@@ -2,7 +2,7 @@
 
 import pytest
 
-from saga.interpreter.answers import LONGEST_DELAY, Later, Rejected, is_code
+from saga.interpreter.actions.answers import LONGEST_DELAY, Later, Rejected, is_code
 
 
 def test_a_rejection_has_a_code_and_a_message():

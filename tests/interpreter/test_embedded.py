@@ -22,12 +22,12 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from saga.interpreter import embedded_binaries
 from saga.interpreter.embedded import EmbeddedPostgres, EmbeddedProblem, default_home, find_binaries
-from saga.interpreter.embedded_binaries import major_of, within_reach
-from saga.interpreter.embedded_lock import pause
-from saga.interpreter.embedded_place import SYSTEM_HOME, Account, Place, account_for, make_home
-from saga.interpreter.embedded_process import init_data, is_alive, living_server
+from saga.interpreter.embedded import binaries as embedded_binaries
+from saga.interpreter.embedded.binaries import major_of, within_reach
+from saga.interpreter.embedded.lock import pause
+from saga.interpreter.embedded.place import SYSTEM_HOME, Account, Place, account_for, make_home
+from saga.interpreter.embedded.process import init_data, is_alive, living_server
 
 ROOT = os.geteuid() == 0
 QUICK = {"fsync": "off"}
@@ -38,8 +38,8 @@ import asyncio, os, pwd, resource, sys
 from pathlib import Path
 import asyncpg
 from saga.interpreter.embedded import EmbeddedPostgres, EmbeddedProblem, find_binaries
-from saga.interpreter.embedded_binaries import within_reach
-from saga.interpreter.embedded_place import Account
+from saga.interpreter.embedded.binaries import within_reach
+from saga.interpreter.embedded.place import Account
 server = EmbeddedPostgres(Path(sys.argv[1]), {QUICK!r})
 """
 

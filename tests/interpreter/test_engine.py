@@ -11,7 +11,7 @@ import pytest
 from workshop import HEADER, QUICK, Workshop, open_workshop
 
 from saga.interpreter.client import Conflict, NotNow, RunEnded, UnknownRun, UnknownSignal
-from saga.interpreter.events import CancelRequested, RetryRequested, StepResolved, StepSkipped
+from saga.interpreter.machine.events import CancelRequested, RetryRequested, StepResolved, StepSkipped
 from saga.interpreter.memory import MemoryStore
 from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.store import Message

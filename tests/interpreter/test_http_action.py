@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from saga.interpreter.answers import Missing, Ok, Refusal, Unkeepable, Unknown
-from saga.interpreter.http_action import MAX_HEADERS, Http
-from saga.interpreter.secrets import Secrets
+from saga.interpreter.actions.answers import Missing, Ok, Refusal, Unkeepable, Unknown
+from saga.interpreter.actions.http import MAX_HEADERS, Http
+from saga.interpreter.actions.secrets import Secrets
 from saga.schema.definition import HttpRequest
 from saga.schema.expressions import compile_template
 

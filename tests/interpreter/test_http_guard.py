@@ -7,7 +7,7 @@ from ipaddress import ip_address
 import pytest
 from yarl import URL
 
-from saga.interpreter.http_guard import AddressRefused, Guard, refused_kind
+from saga.interpreter.actions.http_guard import AddressRefused, Guard, refused_kind
 
 
 @pytest.mark.parametrize(

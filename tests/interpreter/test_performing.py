@@ -11,11 +11,11 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from saga.interpreter.actions import Actions, StepContext, action
-from saga.interpreter.answers import Later, Missing, Ok, Postponed, Refusal, Rejected, Unkeepable, Unknown
-from saga.interpreter.http_action import Http
-from saga.interpreter.performing import LONGEST_MESSAGE, Attempt, Performer
-from saga.interpreter.secrets import Secrets
+from saga.interpreter.actions.answers import Later, Missing, Ok, Postponed, Refusal, Rejected, Unkeepable, Unknown
+from saga.interpreter.actions.http import Http
+from saga.interpreter.actions.performing import LONGEST_MESSAGE, Attempt, Performer
+from saga.interpreter.actions.registry import Actions, StepContext, action
+from saga.interpreter.actions.secrets import Secrets
 from saga.schema.definition import Action, HttpRequest, SqlStatement, Verb
 from saga.schema.expressions import compile_template
 

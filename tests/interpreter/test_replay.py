@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from saga.interpreter import machine
 from saga.interpreter.codec import MESSAGE_KINDS, SPELLINGS, decode, encode, event_of, request_data
-from saga.interpreter.commands import Command
-from saga.interpreter.events import (
+from saga.interpreter.machine.commands import Command
+from saga.interpreter.machine.events import (
     ActionPostponed,
     ActionRejected,
     ActionSucceeded,
@@ -35,7 +35,7 @@ from saga.interpreter.events import (
     Timer,
     TimerFired,
 )
-from saga.interpreter.state import State
+from saga.interpreter.machine.state import State
 from saga.interpreter.store import InboxRow
 from saga.schema.loader import load
 from saga.schema.values import dump

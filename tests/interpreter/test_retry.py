@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saga.interpreter.retry import delay_before, next_attempt_at, rejects
-from saga.interpreter.state import Trial
+from saga.interpreter.machine.retry import delay_before, next_attempt_at, rejects
+from saga.interpreter.machine.state import Trial
 from saga.schema.definition import Retry
 
 SECOND = 1_000_000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from saga.interpreter.secrets import SecretMissing, Secrets, Settings
+from saga.interpreter.actions.secrets import SecretMissing, Secrets, Settings
 
 
 def test_the_three_places_in_their_order(tmp_path):

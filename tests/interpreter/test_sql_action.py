@@ -5,8 +5,8 @@ import asyncio
 import asyncpg
 import pytest
 
-from saga.interpreter.answers import Ok, Postponed, Refusal, Unkeepable
-from saga.interpreter.sql_action import MAX_ROWS, WEATHER_DELAY, execute
+from saga.interpreter.actions.answers import Ok, Postponed, Refusal, Unkeepable
+from saga.interpreter.actions.sql import MAX_ROWS, WEATHER_DELAY, execute
 
 MINUTE = 60_000_000
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from saga.interpreter.sql_values import Unfit, from_column, to_parameter
+from saga.interpreter.actions.sql_values import Unfit, from_column, to_parameter
 from saga.schema.values import ValueProblem
 
 ID = "0189d8f2-6d5c-7b1a-8d6e-6f3f1a2b3c4d"

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saga.interpreter.actions import Actions
+from saga.interpreter.actions.http import Http
+from saga.interpreter.actions.performing import Performer
+from saga.interpreter.actions.registry import Actions
+from saga.interpreter.actions.secrets import Secrets
 from saga.interpreter.client import Client, Story
 from saga.interpreter.definitions import Definitions
-from saga.interpreter.http_action import Http
-from saga.interpreter.performing import Performer
-from saga.interpreter.secrets import Secrets
 from saga.interpreter.store import RunRow, Store
 from saga.interpreter.worker import Settings, Worker
 from saga.schema.loader import load

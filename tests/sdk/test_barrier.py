@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from saga import sdk
-from saga.interpreter.actions import Actions
+from saga.interpreter.actions.registry import Actions
 from saga.sdk import Rejected, StepContext, action, barrier, barrier_schema
 
 RUN = UUID("01890000-0000-7000-8000-000000000001")

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from saga.interpreter.actions import Actions, ActionsProblem
+from saga.interpreter.actions.registry import Actions, ActionsProblem
 from saga.interpreter.project import Project
 from saga.schema.checks.findings import did_you_mean
 from saga.schema.problems import Problem

@@ -85,7 +85,7 @@ def _of_click(problem: BaseException) -> Failure | None:
 
 
 def _of_store(problem: BaseException) -> Failure | None:
-    from saga.interpreter.embedded_place import EmbeddedProblem
+    from saga.interpreter.embedded.place import EmbeddedProblem
     from saga.interpreter.store import Fenced, StoreMismatch, StoreUnavailable
 
     if isinstance(problem, StoreUnavailable):
@@ -117,7 +117,7 @@ def _of_values(problem: BaseException) -> Failure | None:
 
 
 def _of_files(problem: BaseException) -> Failure | None:
-    from saga.interpreter.actions import ActionsProblem
+    from saga.interpreter.actions.registry import ActionsProblem
     from saga.interpreter.project import ProjectProblem
     from saga.schema.problems import DefinitionProblems
 

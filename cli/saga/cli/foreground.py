@@ -16,7 +16,7 @@ from saga.cli.screen import lively, note, warn
 from saga.cli.sources import register_handlers
 from saga.cli.view import watching
 from saga.cli.wiring import Here, performing
-from saga.interpreter.performing import Performer
+from saga.interpreter.actions.performing import Performer
 from saga.interpreter.starting import new_run
 from saga.interpreter.store import DefinitionRow, RunRow
 from saga.interpreter.worker import Worker

@@ -12,7 +12,7 @@ from saga.cli.paths import short, worker_command
 from saga.cli.samples import run_line, sample
 from saga.cli.sources import read_definition
 from saga.cli.wiring import load_actions
-from saga.interpreter.actions import Actions
+from saga.interpreter.actions.registry import Actions
 from saga.interpreter.project import Project, find_project
 from saga.interpreter.starting import check_id
 from saga.schema.definition import Definition

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from saga.cli.words import counted, moment
-from saga.interpreter.events import Ref, Timer
-from saga.interpreter.state import Progress, State, UndoState, Unwound
-from saga.interpreter.state import StepState as Mine
-from saga.interpreter.status import Status
+from saga.interpreter.machine.events import Ref, Timer
+from saga.interpreter.machine.state import Progress, State, UndoState, Unwound
+from saga.interpreter.machine.state import StepState as Mine
+from saga.interpreter.machine.status import Status
 from saga.schema.definition import Definition, Step
 from saga.schema.drawing.shapes import Overlay, StepLook, StepState
 

@@ -16,9 +16,9 @@ from saga.cli.records import run_record
 from saga.cli.screen import note, print_json
 from saga.cli.wiring import Here, execute, opened, operator
 from saga.cli.words import status_words
-from saga.interpreter.answers import is_code
+from saga.interpreter.actions.answers import is_code
 from saga.interpreter.client import Story
-from saga.interpreter.events import CancelRequested, OperatorRequest, RetryRequested, StepResolved, StepSkipped
+from saga.interpreter.machine.events import CancelRequested, OperatorRequest, RetryRequested, StepResolved, StepSkipped
 from saga.interpreter.store import RunRow
 from saga.schema.definition import Definition
 from saga.schema.durations import parse_duration

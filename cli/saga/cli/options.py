@@ -24,7 +24,9 @@ def run_argument(function: F) -> F:
 def reason_option(*, required: bool) -> Callable[[F], F]:
     """``--reason``, kept in the run's history."""
     default = None if required else ""
-    return click.option("--reason", required=required, default=default, metavar="TEXT", help="Why; kept in the history.")
+    return click.option(
+        "--reason", required=required, default=default, metavar="TEXT", help="Why; kept in the history."
+    )
 
 
 def actions_option(function: F) -> F:

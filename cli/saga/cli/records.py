@@ -7,8 +7,8 @@ from typing import Any
 from saga.cli.timeline import Entry, Timeline, Track, Try
 from saga.cli.words import rfc3339, standing
 from saga.interpreter.codec import SPELLINGS
-from saga.interpreter.events import FORWARD
-from saga.interpreter.state import UndoState
+from saga.interpreter.machine.events import FORWARD
+from saga.interpreter.machine.state import UndoState
 from saga.interpreter.store import RunRow
 from saga.schema.definition import Definition, Step
 from saga.schema.values import load

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from saga.cli.timeline import Entry, Timeline, Try
 from saga.cli.words import compact, left, moment, span
 from saga.interpreter.codec import SPELLINGS
-from saga.interpreter.events import (
+from saga.interpreter.machine.events import (
     FORWARD,
     ActionEvent,
     ActionSucceeded,
@@ -25,7 +25,7 @@ from saga.interpreter.events import (
     Timer,
     TimerFired,
 )
-from saga.interpreter.state import Progress
+from saga.interpreter.machine.state import Progress
 from saga.schema.definition import Definition
 
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from saga.interpreter import machine
 from saga.interpreter.codec import decode
-from saga.interpreter.commands import Command, RunAction
-from saga.interpreter.events import (
+from saga.interpreter.machine.commands import Command, RunAction
+from saga.interpreter.machine.events import (
     FORWARD,
     ActionEvent,
     ActionPostponed,
@@ -23,7 +23,7 @@ from saga.interpreter.events import (
     OutputRefused,
     Ref,
 )
-from saga.interpreter.state import Progress, StepState, Unwound
+from saga.interpreter.machine.state import Progress, StepState, Unwound
 from saga.interpreter.store import Row, RunRow
 from saga.schema.definition import Definition, Step
 from saga.schema.values import load

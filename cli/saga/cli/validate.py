@@ -12,7 +12,7 @@ import click
 from saga.cli.called import check_calls, load_quietly
 from saga.cli.exits import Exit
 from saga.cli.failures import usage
-from saga.interpreter.actions import Actions
+from saga.interpreter.actions.registry import Actions
 from saga.interpreter.project import Project, find_project
 from saga.schema.loader import check
 from saga.schema.problem_formats import FORMATS, Format, render_problems

@@ -16,7 +16,7 @@ from saga.cli.telling import Line, Teller
 from saga.cli.timeline import Entry
 from saga.cli.tree import folded, headline, stamp, tree
 from saga.cli.words import Look, span, status_words
-from saga.interpreter.state import Progress
+from saga.interpreter.machine.state import Progress
 from saga.schema.problems import visible
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"

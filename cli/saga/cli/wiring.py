@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from saga.cli.screen import note
 
 if TYPE_CHECKING:
-    from saga.interpreter.actions import Actions
+    from saga.interpreter.actions.performing import Performer
+    from saga.interpreter.actions.registry import Actions
     from saga.interpreter.client import Client
-    from saga.interpreter.performing import Performer
     from saga.interpreter.postgres import PostgresStore
     from saga.interpreter.project import Project
 
@@ -100,10 +100,10 @@ async def _closing(store: PostgresStore) -> AsyncIterator[Here]:
 @asynccontextmanager
 async def performing(project: Project, actions: Actions) -> AsyncIterator[Performer]:
     """Performs the actions of a project, with the secrets of this process."""
-    from saga.interpreter.http_action import Http
-    from saga.interpreter.performing import Performer
+    from saga.interpreter.actions.http import Http
+    from saga.interpreter.actions.performing import Performer
+    from saga.interpreter.actions.secrets import Secrets
     from saga.interpreter.project import ProjectProblem
-    from saga.interpreter.secrets import Secrets
 
     secrets = Secrets()
     try:
@@ -119,7 +119,7 @@ async def performing(project: Project, actions: Actions) -> AsyncIterator[Perfor
 
 def load_actions(project: Project, named: Iterable[str]) -> tuple[Actions, list[Path]]:
     """The actions of the files that were named, else of the project, and those files. Raises ActionsProblem."""
-    from saga.interpreter.actions import Actions
+    from saga.interpreter.actions.registry import Actions
 
     files = [Path(path).resolve() for path in named] or project.action_files()
     return Actions.load(files), files

@@ -12,12 +12,12 @@ from saga.interpreter import machine
 from saga.interpreter.closing import start_data
 from saga.interpreter.codec import MESSAGE_KINDS, decode, request_data
 from saga.interpreter.definitions import Definitions
-from saga.interpreter.events import Event, OperatorRequest, SignalReceived
-from saga.interpreter.mailbox import handle
-from saga.interpreter.operating import refusal
+from saga.interpreter.machine.events import Event, OperatorRequest, SignalReceived
+from saga.interpreter.machine.mailbox import handle
+from saga.interpreter.machine.operating import refusal
+from saga.interpreter.machine.state import Phase, State, Unread
+from saga.interpreter.machine.status import Status
 from saga.interpreter.starting import new_run
-from saga.interpreter.state import Phase, State, Unread
-from saga.interpreter.status import Status
 from saga.interpreter.store import DefinitionRow, Message, OutboxRow, Row, RunRow, Store
 from saga.schema.definition import Definition, Signal
 from saga.schema.problems import closest

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from saga.interpreter.events import (
+from saga.interpreter.machine.events import (
     FORWARD,
     ActionEvent,
     ActionPostponed,

@@ -13,15 +13,15 @@ from collections.abc import Callable, Coroutine, Sequence
 from uuid import UUID
 
 from saga.interpreter import machine
+from saga.interpreter.actions.performing import Performer
 from saga.interpreter.clock import Clock
 from saga.interpreter.closing import change_for, outbox_for
 from saga.interpreter.codec import decode, encode, event_of
-from saga.interpreter.commands import CancelTimer, Command, End, Park, RunAction, StartTimer, StopAction
-from saga.interpreter.events import ActionEvent, AttemptsLost, Event, Timer, TimerFired
 from saga.interpreter.flights import Flights
 from saga.interpreter.live import LiveRun
-from saga.interpreter.performing import Performer
-from saga.interpreter.status import Status
+from saga.interpreter.machine.commands import CancelTimer, Command, End, Park, RunAction, StartTimer, StopAction
+from saga.interpreter.machine.events import ActionEvent, AttemptsLost, Event, Timer, TimerFired
+from saga.interpreter.machine.status import Status
 from saga.interpreter.store import Batch, Change, Claimed, InboxRow, NewRun, OutboxRow, Row, Store
 from saga.interpreter.writer import Entry, Outcome, Writer
 from saga.schema.definition import Definition

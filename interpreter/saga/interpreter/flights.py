@@ -11,10 +11,12 @@ import contextlib
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from saga.interpreter.answers import Answer, Missing, Ok, Postponed, Refusal, Unkeepable, Unknown
+from saga.interpreter.actions.answers import Answer, Missing, Ok, Postponed, Refusal, Unkeepable, Unknown
+from saga.interpreter.actions.performing import Attempt, Performer
 from saga.interpreter.clock import Clock
-from saga.interpreter.commands import Command, RunAction, StopAction
-from saga.interpreter.events import (
+from saga.interpreter.live import Flight, LiveRun
+from saga.interpreter.machine.commands import Command, RunAction, StopAction
+from saga.interpreter.machine.events import (
     FORWARD,
     ActionEvent,
     ActionPostponed,
@@ -24,9 +26,7 @@ from saga.interpreter.events import (
     OutputRefused,
     Ref,
 )
-from saga.interpreter.live import Flight, LiveRun
-from saga.interpreter.performing import Attempt, Performer
-from saga.interpreter.scope import key, scope
+from saga.interpreter.machine.scope import key, scope
 from saga.interpreter.store import OutboxRow, Row, Store, Transaction
 from saga.schema.definition import Verb
 

@@ -7,8 +7,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from saga.interpreter.events import ActionEvent, Ref, Timer
-from saga.interpreter.state import State
+from saga.interpreter.machine.events import ActionEvent, Ref, Timer
+from saga.interpreter.machine.state import State
 from saga.interpreter.store import InboxRow
 from saga.schema.definition import Definition
 

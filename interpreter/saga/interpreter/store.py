@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
-from saga.interpreter.status import Status
+from saga.interpreter.machine.status import Status
 
 
 class StoreUnavailable(Exception):

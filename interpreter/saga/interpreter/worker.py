@@ -16,10 +16,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
 
+from saga.interpreter.actions.performing import Performer
 from saga.interpreter.clock import DatabaseClock
 from saga.interpreter.definitions import Definitions
 from saga.interpreter.engine import Engine
-from saga.interpreter.performing import Performer
 from saga.interpreter.relay import Relay
 from saga.interpreter.starting import DEFAULT_QUEUE
 from saga.interpreter.store import Fenced, Store, StoreUnavailable

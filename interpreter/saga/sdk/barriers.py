@@ -20,8 +20,8 @@ from inspect import iscoroutinefunction
 from types import TracebackType
 from typing import Any
 
-from saga.interpreter.actions import StepContext
-from saga.interpreter.answers import Rejected
+from saga.interpreter.actions.answers import Rejected
+from saga.interpreter.actions.registry import StepContext
 
 barrier_schema = """\
 create table if not exists saga_barrier (

@@ -12,9 +12,9 @@ from uuid import UUID
 
 import asyncpg
 
+from saga.interpreter.machine.status import Status
 from saga.interpreter.memory import MemoryStore
 from saga.interpreter.postgres import PostgresStore
-from saga.interpreter.status import Status
 from saga.interpreter.store import Batch, Change, Claimed, Message, NewRun, Row, RunRow, Store
 
 LEASE = 60_000_000
@@ -170,6 +170,6 @@ class PostgresWorld(World):
 async def until(ask: Callable[[], Any], fits: Callable[[Any], bool], seconds: float = 10) -> Any:
     """Asks until the answer fits."""
     async with asyncio.timeout(seconds):
-        while not fits(answer := await ask()):  # noqa: ASYNC110 - the server has no event to wait for
+        while not fits(answer := await ask()):
             await asyncio.sleep(0.005)
         return answer

@@ -2,7 +2,7 @@ import asyncio
 
 from store_world import HOUR, World, new_id, row, signal
 
-from saga.interpreter.status import Status
+from saga.interpreter.machine.status import Status
 from saga.interpreter.store import Batch, Change
 
 

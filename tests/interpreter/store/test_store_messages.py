@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from store_world import HOUR, World, new_id, signal, until
 
-from saga.interpreter.status import Status
+from saga.interpreter.machine.status import Status
 from saga.interpreter.store import Delivery, Message, OutboxRow
 
 

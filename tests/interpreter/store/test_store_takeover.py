@@ -4,8 +4,8 @@ import pytest
 from store_world import World, row, signal
 
 from saga.interpreter.codec import SPELLINGS
-from saga.interpreter.events import AttemptsLost, TimerFired
-from saga.interpreter.status import Status
+from saga.interpreter.machine.events import AttemptsLost, TimerFired
+from saga.interpreter.machine.status import Status
 from saga.interpreter.store import CRASH_LIMIT, NO_PROGRESS_KINDS, Batch, Fenced
 
 LOST, TIMER = NO_PROGRESS_KINDS

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
+from saga.interpreter.machine.status import Status
 from saga.interpreter.postgres import migrations, statements
 from saga.interpreter.postgres.bell import Bell, Ring, pool_name, worker_name
 from saga.interpreter.postgres.claiming import Claimer
@@ -18,7 +19,6 @@ from saga.interpreter.postgres.pools import Pools
 from saga.interpreter.postgres.questions import Questions
 from saga.interpreter.postgres.transactions import Transactions
 from saga.interpreter.postgres.writing import Writer
-from saga.interpreter.status import Status
 from saga.interpreter.store import (
     Batch,
     Claimed,

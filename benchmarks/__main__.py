@@ -1,0 +1,99 @@
+"""`python -m benchmarks`: measures saga, the raw limit and (``--peers``) others in one run, and prints one table."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks import plan, report
+from benchmarks.child import ChildFailed
+from benchmarks.conductor import Candidate, Conductor, Record
+from benchmarks.environments import PACKAGES, RESTATE_SERVER, EnvironmentFailed
+from benchmarks.postgres import SETTINGS, Postgres, running
+from benchmarks.workloads import WORKLOADS
+
+OUT = Path(__file__).parent / "out" / "latest.json"
+
+
+def options() -> argparse.Namespace:
+    """What was asked for on the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="medians of so many rounds (3)")
+    parser.add_argument("--parked", type=int, default=20_000, metavar="N", help="parked runs of saga in W5 (20,000)")
+    parser.add_argument("--peers", nargs="*", choices=plan.PEERS, metavar="PEER", help="others too: all, or these")
+    parser.add_argument("--only", nargs="+", choices=WORKLOADS, metavar="WORKLOAD", help=f"of {', '.join(WORKLOADS)}")
+    parser.add_argument("--quick", action="store_true", help="one tiny round, to see that everything works")
+    return parser.parse_args()
+
+
+def candidates(asked: argparse.Namespace) -> list[Candidate]:
+    """Everybody to be measured. Raises EnvironmentFailed."""
+    found = plan.limits() + plan.ours(asked.parked)
+    if asked.peers is not None:
+        for name in asked.peers or plan.PEERS:
+            found += plan.peer(name)
+    return [plan.quick(each) for each in found] if asked.quick else found
+
+
+async def measure(asked: argparse.Namespace, found: list[Candidate], home: Path) -> tuple[list[Record], dict[str, str]]:
+    """All rounds, one measurement after the other; one that fails is told and left out."""
+    records: list[Record] = []
+    home.chmod(0o711)  # the server may have to run as another user
+    async with running(home / "postgres") as postgres:
+        conductor = Conductor(postgres, home, quick=asked.quick)
+        for number in range(1 if asked.quick else asked.rounds):
+            for workload, candidate in plan.in_order(found):
+                if asked.only and workload not in asked.only:
+                    continue
+                said = f"round {number + 1}  {workload:10} {candidate.name}"
+                try:
+                    record = await conductor.measure(candidate, workload)
+                except ChildFailed as problem:
+                    print(f"{said}: {problem}", file=sys.stderr)
+                    continue
+                records.append(record)
+                print(f"{said:50} {_in_short(record)}", file=sys.stderr)
+        return records, about(postgres)
+
+
+def about(postgres: Postgres) -> dict[str, str]:
+    """What the figures depend on."""
+    settings = ", ".join(f"{name}={value}" for name, value in SETTINGS.items())
+    return {
+        "at": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "postgres": f"{postgres.version}: {settings}",
+        "peers": ", ".join([*sum(PACKAGES.values(), ()), RESTATE_SERVER]),
+    }
+
+
+def _in_short(record: Record) -> str:
+    shown = ("rate", "p50", "p99", "cpu_worker", "cpu_server", "wal", "others")
+    return "  ".join(f"{name} {record.metrics[name]:,.4g}" for name in shown if name in record.metrics)
+
+
+def main() -> int:
+    """The exit code."""
+    asked = options()
+    try:
+        found = candidates(asked)
+    except EnvironmentFailed as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory(prefix="saga-benchmarks-") as home:
+        records, facts = asyncio.run(measure(asked, found, Path(home)))
+    rows = report.gathered(records)
+    report.write(rows, facts, OUT)
+    print("\n".join(f"{name}: {value}" for name, value in facts.items()), report.table(rows), sep="\n\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,302 @@
+"""The store in memory: the same rules as on Postgres for one process and its lifetime, with a clock that can be moved.
+
+For tests and for running sagas in virtual time. Every method happens at once, so no two of them meet; all that remains
+of fences, leases and mailboxes is what a caller can see of them. Questions of people are answered in
+`saga.interpreter.memory.questions`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from uuid import UUID
+
+from saga.interpreter.machine.status import Status
+from saga.interpreter.memory.questions import MemoryQuestions
+from saga.interpreter.memory.tables import StoredRun, StoredWorker, Tables
+from saga.interpreter.store import (
+    CRASH_LIMIT,
+    CRASHING,
+    Batch,
+    Change,
+    Claimed,
+    DefinitionRow,
+    Delivery,
+    Fenced,
+    InboxRow,
+    Message,
+    NewRun,
+    OutboxRow,
+    Transaction,
+    Written,
+)
+
+Ring = Callable[[], Awaitable[None] | None]
+
+
+def _wall_clock() -> int:
+    return time.time_ns() // 1000
+
+
+class MemoryStore(MemoryQuestions):
+    """See `saga.interpreter.store.Store`. ``clock`` gives the time in microseconds since the Unix epoch."""
+
+    def __init__(self, clock: Callable[[], int] = _wall_clock) -> None:
+        super().__init__(Tables(clock))
+        self._rings: dict[int, Ring] = {}
+        self._answers: set[asyncio.Future[None]] = set()
+
+    async def close(self) -> None:
+        """See `Store.close`: nothing to let go of."""
+
+    async def now(self) -> int:
+        """See `Store.now`."""
+        return self._tables.clock()
+
+    # -- projects and definitions
+
+    async def project(self, name: str) -> int:
+        """See `Store.project`."""
+        return self._tables.projects.setdefault(name, len(self._tables.projects) + 1)
+
+    async def projects(self) -> dict[int, str]:
+        """See `Store.projects`."""
+        return {number: name for name, number in self._tables.projects.items()}
+
+    async def register(self, project: int, name: str, version: int, digest: bytes, text: str) -> DefinitionRow:
+        """See `Store.register`."""
+        return self._tables.register(project, name, version, digest, text)
+
+    async def definition(self, number: int) -> DefinitionRow:
+        """See `Store.definition`."""
+        return self._tables.definitions[number]
+
+    async def latest(self, project: int, name: str) -> DefinitionRow | None:
+        """See `Store.latest`."""
+        return self._tables.latest.get((project, name))
+
+    # -- from outside
+
+    async def start(self, run: NewRun) -> bool:
+        """See `Store.start`."""
+        stored = self._tables.add(run, owner=None)
+        if stored is None:
+            return False
+        self._wake(stored)
+        return True
+
+    async def send(self, messages: Sequence[Message]) -> list[Delivery]:
+        """See `Store.send`."""
+        return [self._send(message) for message in messages]
+
+    async def send_to_ended(self, message: Message, outbox: OutboxRow) -> Delivery:
+        """See `Store.send_to_ended`."""
+        run = self._tables.runs.get(message.run)
+        if run is None:
+            return Delivery("unknown")
+        if not run.status.ended:
+            raise ValueError(f"run {message.run} is open: use send")
+        if run.knows(message):
+            return Delivery("duplicate")
+        mseq = run.put(message, self._tables.clock())
+        self._tables.post(outbox._replace(run=message.run, seq=0, n=mseq))
+        return Delivery("accepted", mseq)
+
+    def _send(self, message: Message) -> Delivery:
+        run = self._tables.runs.get(message.run)
+        if run is None:
+            return Delivery("unknown")
+        if run.knows(message):
+            return Delivery("duplicate")
+        if run.status.ended:
+            return Delivery("ended")
+        mseq = run.put(message, self._tables.clock())
+        if run.owner is None:
+            self._wake(run)
+        else:
+            self._tables.workers[run.owner].mail[run.id] = None
+            self._ring(run.owner)
+        return Delivery("accepted", mseq, run.owner)
+
+    # -- as a worker
+
+    async def enlist(
+        self, project: int, queues: Sequence[str], only: UUID | None, host: str, pid: int, lease: int
+    ) -> int:
+        """See `Store.enlist`."""
+        return self._tables.enlist(project, tuple(dict.fromkeys(queues)), only, host, pid, lease)
+
+    async def renew(self, worker: int) -> int:
+        """See `Store.renew`."""
+        enlisted, now = self._worker(worker), self._tables.clock()
+        enlisted.lease_until = now + enlisted.lease
+        return now
+
+    async def retire(self, worker: int) -> None:
+        """See `Store.retire`."""
+        self._rings.pop(worker, None)
+        if self._tables.workers.pop(worker, None) is not None:
+            self._free(worker, crashed=False)
+
+    async def write(self, worker: int, batch: Batch) -> Written:
+        """See `Store.write`."""
+        self._worker(worker)
+        batch.check()
+        written = Written({}, set(), set())
+        for start in batch.starts:
+            stored = self._tables.add(start, owner=worker)
+            if stored is not None:
+                written.starts[start.id] = stored.created_at
+        for row in batch.rows:
+            if self._tables.append(worker, row):
+                written.rows.add((row.run, row.seq))
+        for sent in batch.outbox:
+            self._tables.post(sent)
+        for change in batch.changes:
+            if self._change(worker, change):
+                written.changes.add(change.run)
+        return written
+
+    async def settle(self, worker: int, run: UUID, after: int, judge: Callable[[list[InboxRow]], Batch]) -> Written:
+        """See `Store.settle`."""
+        self._worker(worker)
+        return await self.write(worker, judge(self._tables.runs[run].inbox[after:]))
+
+    async def claim(self, worker: int, limit: int, only: UUID | None = None) -> list[Claimed]:
+        """See `Store.claim`."""
+        enlisted = self._worker(worker)
+        alone = only or enlisted.only
+        if alone is None:
+            return [run.claim(worker) for run in self._tables.take_due(enlisted, limit)]
+        run = self._tables.runs.get(alone)
+        due = run is not None and run.claimable and run.due is not None and run.due <= self._tables.clock()
+        return [run.claim(worker)] if run is not None and due else []
+
+    async def claim_one(self, worker: int, run: UUID) -> list[Claimed]:
+        """See `Store.claim_one`."""
+        self._worker(worker)
+        stored = self._tables.runs.get(run)
+        return [stored.claim(worker)] if stored is not None and stored.claimable else []
+
+    async def mail(self, worker: int) -> list[UUID]:
+        """See `Store.mail`."""
+        enlisted = self._worker(worker)
+        runs, enlisted.mail = list(enlisted.mail), {}
+        return runs
+
+    async def show(self, worker: int, shown: Sequence[tuple[UUID, str]]) -> None:
+        """See `Store.show`."""
+        self._worker(worker)
+        for run, text in shown:
+            stored = self._tables.runs[run]
+            if stored.owner == worker:
+                stored.shown = text
+
+    async def held(self, worker: int) -> list[str]:
+        """See `Store.held`."""
+        project = self._worker(worker).project
+        return sorted({run.hold for run in self._tables.runs.values() if run.project == project and run.hold})
+
+    async def offer(self, worker: int, holds: Sequence[str]) -> int:
+        """See `Store.offer`."""
+        project, offered = self._worker(worker).project, set(holds)
+        held = [
+            run
+            for run in self._tables.runs.values()
+            if run.project == project and run.hold in offered and run.owner is None and not run.status.ended
+        ]
+        for run in held:
+            run.hold = run.problem = None
+            self._wake(run)
+        return len(held)
+
+    async def sweep(self, worker: int) -> int:
+        """See `Store.sweep`."""
+        self._worker(worker)
+        now = self._tables.clock()
+        dead = [
+            number for number, other in self._tables.workers.items() if number != worker and other.lease_until < now
+        ]
+        for number in dead:
+            del self._tables.workers[number]
+        return sum(self._free(number, crashed=True) for number in dead)
+
+    async def take_outbox(self, worker: int, limit: int) -> list[OutboxRow]:
+        """See `Store.take_outbox`."""
+        project = self._worker(worker).project
+        now = self._tables.clock()
+        rows = [
+            row
+            for name, row in self._tables.undelivered.items()
+            if self._tables.runs[row.run].project == project and self._tables.postponed.get(name, 0) <= now
+        ]
+        return rows[:limit]
+
+    async def delivered(self, rows: Sequence[OutboxRow]) -> None:
+        """See `Store.delivered`."""
+        for row in rows:
+            self._tables.undelivered.pop((row.run, row.seq, row.n), None)
+
+    async def undeliverable(self, row: OutboxRow, problem: str) -> None:
+        """See `Store.undeliverable`."""
+        self._tables.postponed[row.run, row.seq, row.n] = self._tables.clock() + 30_000_000
+
+    def transaction(self, worker: int) -> AbstractAsyncContextManager[Transaction]:
+        """Not offered: there is no database in which to run an author's statement."""
+        raise NotImplementedError("`sql` steps need Postgres")
+
+    async def listen(self, worker: int, ring: Ring) -> None:
+        """See `Store.listen`."""
+        self._worker(worker)
+        self._rings[worker] = ring
+
+    # -- within
+
+    def _worker(self, worker: int) -> StoredWorker:
+        enlisted = self._tables.workers.get(worker)
+        if enlisted is None:
+            raise Fenced(f"worker {worker} was declared dead")
+        return enlisted
+
+    def _change(self, worker: int, change: Change) -> bool:
+        run = self._tables.runs.get(change.run)
+        if run is None or run.owner != worker or run.mbox != change.seen:
+            return False
+        run.change(change, self._tables.clock())
+        if run.due is not None and run.hold is None:
+            self._tables.schedule(run)
+        return True
+
+    def _free(self, worker: int, crashed: bool) -> int:
+        held = [run for run in self._tables.runs.values() if run.owner == worker]
+        for run in held:
+            run.owner, run.lost = None, True
+            if crashed:
+                run.count_crash()
+            if crashed and run.crashes >= CRASH_LIMIT:
+                run.status, run.due, run.problem = Status.STUCK, None, CRASHING
+            else:
+                self._wake(run)
+        return len(held)
+
+    def _wake(self, run: StoredRun) -> None:
+        run.due = self._tables.clock()
+        self._tables.schedule(run)
+        for number, worker in self._tables.workers.items():
+            if worker.project == run.project and run.queue in worker.queues:
+                self._ring(number)
+
+    def _ring(self, worker: int) -> None:
+        ring = self._rings.get(worker)
+        if ring is not None:
+            asyncio.get_running_loop().call_soon(self._answer, ring)
+
+    def _answer(self, ring: Ring) -> None:
+        answer = ring()
+        if inspect.isawaitable(answer):
+            task = asyncio.ensure_future(answer)
+            self._answers.add(task)
+            task.add_done_callback(self._answers.discard)

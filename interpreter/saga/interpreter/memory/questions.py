@@ -1,0 +1,131 @@
+"""What people and programs ask the store in memory about runs. Reads only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from uuid import UUID
+
+from saga.interpreter.machine.status import Status
+from saga.interpreter.memory.tables import StoredRun, Tables
+from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow, WorkerInfo
+
+
+class MemoryQuestions:
+    """The questions of `saga.interpreter.store.Store`."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def by_address(self, address: str, project: int | None = None) -> list[RunRow]:
+        """See `Store.by_address`."""
+        names = [""] if "/" in address else [f"{row.name}/" for row in self._tables.definitions.values()]
+        addresses = {name + address for name in names}
+        found = [
+            self._tables.runs[run]
+            for (place, key), run in self._tables.keys.items()
+            if key in addresses and project in (None, place)
+        ]
+        return [self._row(run) for run in sorted(found, key=lambda run: run.id, reverse=True)]
+
+    async def run(self, run: UUID) -> RunRow | None:
+        """See `Store.run`."""
+        stored = self._tables.runs.get(run)
+        return None if stored is None else self._row(stored)
+
+    async def runs(
+        self,
+        *,
+        project: int | None = None,
+        saga: str | None = None,
+        statuses: Sequence[Status] = (),
+        shown: str | None = None,
+        label: tuple[str, str] | None = None,
+        waiting_for: str | None = None,
+        since: int | None = None,
+        before: UUID | None = None,
+        limit: int = 50,
+    ) -> list[RunRow]:
+        """See `Store.runs`."""
+        found = [
+            run
+            for run in self._tables.runs.values()
+            if project in (None, run.project)
+            and saga in (None, self._tables.definitions[run.definition].name)
+            and (not statuses or run.status in statuses)
+            and shown in (None, run.shown)
+            and (label is None or _has_label(run.labels, *label))
+            and (waiting_for is None or waiting_for in run.waiting)
+            and (since is None or run.created_at >= since)
+            and (before is None or run.id < before)
+        ]
+        return [self._row(run) for run in sorted(found, key=lambda run: run.id, reverse=True)[:limit]]
+
+    async def journal(self, run: UUID, after: int = 0) -> list[Row]:
+        """See `Store.journal`."""
+        stored = self._tables.runs.get(run)
+        return [row for row in stored.journal if row.seq > after] if stored is not None else []
+
+    async def inbox(self, run: UUID, after: int = 0) -> list[InboxRow]:
+        """See `Store.inbox`."""
+        stored = self._tables.runs.get(run)
+        return stored.inbox[after:] if stored is not None else []
+
+    async def outbox(self, run: UUID) -> list[OutboxRow]:
+        """See `Store.outbox`."""
+        return sorted(row for row in self._tables.outbox.values() if row.run == run)
+
+    async def workers(self) -> list[WorkerInfo]:
+        """See `Store.workers`."""
+        now = self._tables.clock()
+        return [
+            WorkerInfo(
+                worker.id,
+                worker.project,
+                worker.queues,
+                worker.only,
+                worker.host,
+                worker.pid,
+                worker.started_at,
+                worker.lease_until,
+            )
+            for worker in self._tables.workers.values()
+            if worker.lease_until > now
+        ]
+
+    def _row(self, run: StoredRun) -> RunRow:
+        definition = self._tables.definitions[run.definition]
+        owner = None if run.owner is None else self._tables.workers[run.owner]
+        return RunRow(
+            id=run.id,
+            project=run.project,
+            queue=run.queue,
+            definition=run.definition,
+            saga=definition.name,
+            version=definition.label,
+            address=run.address,
+            status=run.status,
+            shown=run.shown,
+            waiting=run.waiting,
+            hold=run.hold,
+            problem=run.problem,
+            outcome=run.outcome,
+            input=run.input,
+            output=run.output,
+            error=run.error,
+            labels=run.labels,
+            incomplete=run.incomplete,
+            due=run.due,
+            owner=run.owner,
+            owner_alive=owner is not None and owner.lease_until > self._tables.clock(),
+            crashes=run.crashes_now(),
+            created_at=run.created_at,
+            closed_at=run.closed_at,
+            seq=run.seq,
+            mbox=run.mbox,
+        )
+
+
+def _has_label(labels: str, key: str, value: str) -> bool:
+    found = json.loads(labels).get(key)
+    return found is not None and (found if isinstance(found, str) else json.dumps(found)) == value
