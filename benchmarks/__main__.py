@@ -15,7 +15,7 @@ from benchmarks import plan, report
 from benchmarks.child import ChildFailed
 from benchmarks.conductor import Candidate, Conductor, Record
 from benchmarks.environments import PACKAGES, RESTATE_SERVER, EnvironmentFailed
-from benchmarks.postgres import SETTINGS, Postgres, running
+from benchmarks.postgres import SETTINGS, running
 from benchmarks.workloads import WORKLOADS
 
 OUT = Path(__file__).parent / "out" / "latest.json"
@@ -59,17 +59,17 @@ async def measure(asked: argparse.Namespace, found: list[Candidate], home: Path)
                     continue
                 records.append(record)
                 print(f"{said:50} {_in_short(record)}", file=sys.stderr)
-        return records, about(postgres)
+        return records, about(await postgres.version())
 
 
-def about(postgres: Postgres) -> dict[str, str]:
+def about(version: str) -> dict[str, str]:
     """What the figures depend on."""
     settings = ", ".join(f"{name}={value}" for name, value in SETTINGS.items())
     return {
         "at": time.strftime("%Y-%m-%d %H:%M:%S %z"),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "postgres": f"{postgres.version}: {settings}",
+        "postgres": f"{version}: {settings}",
         "peers": ", ".join([*sum(PACKAGES.values(), ()), RESTATE_SERVER]),
     }
 

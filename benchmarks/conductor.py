@@ -12,11 +12,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from benchmarks import probe
 from benchmarks.child import Child, started
 from benchmarks.postgres import Postgres
-from benchmarks.workloads import WORKLOADS, Order, Workload
+from benchmarks.systems.saga import send
+from benchmarks.workloads import SIGNAL_PAUSE, WORKLOADS, Order, Workload, now
+from saga.interpreter.postgres import PostgresStore
 
 DATABASE = "bench"
 SETTLE, QUICK_SETTLE = 10.0, 0.5
@@ -57,11 +60,11 @@ class Record:
 
 @dataclass(frozen=True)
 class Stage:
-    """The processes of a candidate that are ready to play. ``store``: the folder the server stores in, if we know."""
+    """The processes of a candidate, ready to play. ``stores_in``: the data of a server of its own."""
 
     children: list[Child]
     server: int
-    store: str | None
+    stores_in: str | None
 
     @property
     def pids(self) -> list[int]:
@@ -118,7 +121,7 @@ class Conductor:
                     await stack.enter_async_context(started(candidate.python, candidate.module, order, log))
                 )
             ready = [await child.hear() for child in children]
-            yield Stage(children, ready[0]["server"] or self._postgres.pid, ready[0]["store"])
+            yield Stage(children, ready[0]["server"] or self._postgres.pid, ready[0]["stores_in"])
 
     async def _window(self, stage: Stage, shape: Workload, count: int, play: Play) -> dict[str, float]:
         """What is measured while a workload is played."""
@@ -148,8 +151,8 @@ class Conductor:
         return metrics
 
     async def _stored(self, stage: Stage) -> int:
-        if stage.store is not None:
-            return probe.folder_size(stage.store)
+        if stage.stores_in is not None:
+            return probe.folder_size(stage.stores_in)
         return await self._postgres.size(DATABASE)
 
 

@@ -1,4 +1,4 @@
-"""The Postgres that everybody is measured on: the embedded one, in a folder of its own, set as a small server would be."""
+"""The Postgres that everybody is measured on: the embedded one, in its own folder, with a small server's settings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,6 @@ class Postgres:
         self._server = server
         self._admin = admin
         self.pid = int((server.home / "data" / "postmaster.pid").read_text().split()[0])
-        self.version = ".".join(map(str, admin.get_server_version()[:2]))
 
     @asynccontextmanager
     async def database(self, name: str) -> AsyncIterator[str]:
@@ -40,6 +39,10 @@ class Postgres:
             yield url
         finally:
             await self._server.drop_database(name)
+
+    async def version(self) -> str:
+        """Of the server."""
+        return str(await self._admin.fetchval("SHOW server_version"))
 
     async def wal(self) -> int:
         """Bytes of WAL written so far."""

@@ -64,8 +64,8 @@ class System:
     """Signals sent in one call."""
     server: int | None = None
     """The process that stores for this system, where that is not the Postgres."""
-    store: str | None = None
-    """The folder it stores in."""
+    stores_in: str | None = None
+    """The folder of that server's data."""
 
     def __init__(self, order: Order) -> None:
         self.order = order
@@ -263,7 +263,7 @@ async def _play(system: System, order: Order, channel: _Channel) -> None:
     await system.begin()
     try:
         async for report in WORKLOADS[order.workload].script(system, order):
-            channel.say({"server": system.server, "store": system.store, **report})
+            channel.say({"server": system.server, "stores_in": system.stores_in, **report})
             if not await channel.hear():
                 break
     finally:

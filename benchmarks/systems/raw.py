@@ -19,6 +19,7 @@ from saga.interpreter.machine.events import ActionSucceeded, Ref
 from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.starting import new_id
 from saga.interpreter.store import Batch, Row
+from saga.schema.values import Value
 
 SIZE = 100
 """Rows in a commit."""
@@ -122,7 +123,7 @@ def journal_batches(count: int, size: int) -> Iterator[list[Row]]:
 
 
 def _journal_row(run: UUID, step: int, number: int, at: int) -> Row:
-    output = {"ok": True, "step": STEPS[step], "i": number}
+    output: Value = {"ok": True, "step": STEPS[step], "i": number}
     return encode(run, step + 1, ActionSucceeded(at, Ref(step), 1, output, None))
 
 

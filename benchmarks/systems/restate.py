@@ -122,7 +122,7 @@ class Restate(System):
         if self.order.workload == "w5":
             # So soon a waiting run is let go; the default is a minute, with all of them in memory until then.
             workflow.inactivity_timeout = timedelta(seconds=2)
-        self.store = self.order.folder
+        self.stores_in = self.order.folder
         self.process = self._launch()
         self.server = self.process.pid
         config = Config()

@@ -16,15 +16,16 @@ from saga.interpreter.actions.registry import Actions
 from saga.interpreter.actions.secrets import Secrets
 from saga.interpreter.codec import MESSAGE_KINDS
 from saga.interpreter.machine.events import SignalReceived
+from saga.interpreter.machine.status import Status
 from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.starting import new_run
-from saga.interpreter.store import Change, DefinitionRow, Message
+from saga.interpreter.store import DefinitionRow, Message
 from saga.interpreter.worker import Worker
 from saga.schema.definition import Definition
 from saga.schema.loader import load
 
 SAGAS = Path(__file__).parent.parent / "sagas"
-OUTCOMES = {"five": "completed", "failing": "failed", "waiting": "completed"}
+ENDS = {"five": Status.COMPLETED, "failing": Status.COMPENSATED, "waiting": Status.COMPLETED}
 LOOK = 0.001
 """Seconds between two looks at which runs the worker still has in hand."""
 
@@ -39,11 +40,11 @@ class Saga(System):
         project = await self.store.project("benchmark")
         self.worker = Worker(self.store, self.performer, project)
         self.definitions: dict[str, tuple[DefinitionRow, Definition]] = {}
-        for kind in OUTCOMES:
+        for kind in ENDS:
             definition = load((SAGAS / f"{kind}.yaml").read_text(), f"{kind}.yaml")
             self.definitions[kind] = (await self.worker.definitions.register(project, definition), definition)
         self.runs: dict[int, UUID] = {}
-        self.ends: dict[int, asyncio.Future[Change]] = {}
+        self.ends: dict[int, asyncio.Future[Status]] = {}
         await self.worker.begin()
         self.working = asyncio.ensure_future(self.worker.run())
         self.working.add_done_callback(_give_up)
@@ -58,8 +59,8 @@ class Saga(System):
         run, begun = self._begin(kind, number)
         end = self.worker.engine.ended(run)
         assert await begun, f"{kind}/{number} was there already"
-        change = await end
-        assert change.outcome == OUTCOMES[kind], f"{kind}/{number} ended {change.outcome}"
+        status = await end
+        assert status is ENDS[kind], f"{kind}/{number} ended {status.word}"
 
     async def park(self, number: int, *, attended: bool) -> None:
         await self.park_all([number], 1, attended=attended)
@@ -78,8 +79,8 @@ class Saga(System):
         await send(self.store, [self.runs[number] for number in numbers])
 
     async def ended(self, number: int) -> None:
-        change = await self.ends.pop(number)
-        assert change.outcome == OUTCOMES["waiting"], f"waiting/{number} ended {change.outcome}"
+        status = await self.ends.pop(number)
+        assert status is ENDS["waiting"], f"waiting/{number} ended {status.word}"
 
     def _begin(self, kind: str, number: int) -> tuple[UUID, asyncio.Future[bool]]:
         row, definition = self.definitions[kind]

@@ -105,7 +105,7 @@ class Temporal(System):
         self.ends: dict[int, asyncio.Future[str]] = {}
 
     async def begin(self) -> None:
-        self.store = self.order.folder
+        self.stores_in = self.order.folder
         program = str(Path(sys.executable).parent / "temporal")
         command = [program, "server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", str(PORT)]
         command += ["--db-filename", str(Path(self.order.folder) / "temporal.db"), "--log-level", "never"]

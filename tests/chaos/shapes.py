@@ -254,6 +254,8 @@ def _plan(draw: random.Random, part: Part, hangs: bool, beyond: bool, calm: bool
     if beyond and draw.random() < 0.05:
         return " ".join([*bumps[:1], "reject:broken", "ok"])
     roll = draw.random()
+    if part.pivot and part.undo is None and roll >= 0.75:
+        return "reject:declined"  # an unknown end would be tried again for ever, or until a person says how it was
     if calm or roll < 0.75 or beyond:
         last = draw.choice(("ok", "ok", "slow"))
     elif roll < 0.9:

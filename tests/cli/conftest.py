@@ -211,6 +211,14 @@ async def saga(database_url: str, tmp_path: Path, make_saga: Callable[[Path, dic
 
 
 @pytest.fixture
+def offline(tmp_path: Path, make_saga: Callable[[Path, dict[str, str]], Saga]) -> Saga:
+    """The command in an empty folder; whoever asks for a database is told that there is none."""
+    folder = tmp_path / "offline"
+    folder.mkdir()
+    return make_saga(folder, {"SAGA_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"})
+
+
+@pytest.fixture
 def terminal(saga: Saga) -> Iterator[Callable[..., Terminal]]:
     """Opens terminals that are closed with the test."""
     opened: list[Terminal] = []

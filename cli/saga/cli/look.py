@@ -81,10 +81,10 @@ def _failed(state: State, step: Step, mine: Mine) -> StepLook:
 
 def _said_of_undo(mine: Mine, undo: UndoState) -> str:
     """What made the step itself fail, if it did; what is wrong with its undo; or how often that was tried."""
+    if undo.stage is Unwound.SKIPPED:
+        return f"settled by {undo.note}"
     if undo.note:
         return undo.note
-    if undo.stage is Unwound.SKIPPED:
-        return "left out by hand"
     if mine.error is not None:
         return str(mine.error["code"])
     attempt = 0 if undo.trial is None else undo.trial.attempt

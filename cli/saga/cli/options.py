@@ -23,10 +23,10 @@ def run_argument(function: F) -> F:
 
 def reason_option(*, required: bool) -> Callable[[F], F]:
     """``--reason``, kept in the run's history."""
-    default = None if required else ""
-    return click.option(
-        "--reason", required=required, default=default, metavar="TEXT", help="Why; kept in the history."
-    )
+    said = "Why; kept in the history."
+    if required:
+        return click.option("--reason", required=True, metavar="TEXT", help=said)
+    return click.option("--reason", default="", metavar="TEXT", help=said)
 
 
 def actions_option(function: F) -> F:

@@ -51,11 +51,11 @@ def _problem(run: LiveRun) -> str | None:
     return dump({"step": name, "undo": trouble.undo, "code": trouble.code, "message": trouble.message})
 
 
-def outbox_for(run: LiveRun, commands: Sequence[Command]) -> list[OutboxRow]:
+def outbox_for(run: LiveRun, seq: int, commands: Sequence[Command]) -> list[OutboxRow]:
     """The rows that start the handlers of late signals, stored in the commit of the event that made them late."""
     late = [command for command in commands if type(command) is HandleTooLate]
     return [
-        OutboxRow(run.id, run.seq, number, "start", dump(start_data(run.definition, run.state.address, command)))
+        OutboxRow(run.id, seq, number, "start", dump(start_data(run.definition, run.state.address, command)))
         for number, command in enumerate(late)
     ]
 

@@ -17,12 +17,21 @@ from saga.interpreter.actions.performing import Performer
 from saga.interpreter.clock import Clock
 from saga.interpreter.closing import change_for, outbox_for
 from saga.interpreter.codec import decode, encode, event_of
-from saga.interpreter.flights import Flights
+from saga.interpreter.flights import Flights, Foreseen
 from saga.interpreter.live import LiveRun
 from saga.interpreter.machine.commands import CancelTimer, Command, End, Park, RunAction, StartTimer, StopAction
 from saga.interpreter.machine.events import ActionEvent, AttemptsLost, Event, Timer, TimerFired
 from saga.interpreter.machine.status import Status
-from saga.interpreter.store import Batch, Change, Claimed, InboxRow, NewRun, OutboxRow, Row, Store
+from saga.interpreter.store import (
+    Batch,
+    Change,
+    Claimed,
+    InboxRow,
+    NewRun,
+    Row,
+    Store,
+    StoreUnavailable,
+)
 from saga.interpreter.writer import Entry, Outcome, Writer
 from saga.schema.definition import Definition
 from saga.schema.values import Value, dump
@@ -31,6 +40,9 @@ log = logging.getLogger("saga.engine")
 
 _REFUSALS = 3
 """After so many refused changes in a row a run is closed behind its lock."""
+
+WEATHER = 0.2
+"""Seconds between two readings of an inbox while the database is away."""
 
 LINGER = 5_000_000
 """A run whose next timer is due within so many microseconds stays in memory instead of being parked."""
@@ -72,8 +84,11 @@ class Engine:
         self._writer.put(Entry(new.id, new, None, (), None, stored))
         return begun
 
-    def adopt(self, claimed: Claimed, definition: Definition, given: Value) -> None:
-        """Takes up a claimed run: replays its journal, then goes on where it stands."""
+    def adopt(self, claimed: Claimed, definition: Definition, given: Value, read_at: int) -> None:
+        """Takes up a claimed run: replays its journal, then goes on where it stands.
+
+        ``read_at``: a moment before its inbox was read; timers due later wait for another reading (semantics.md 17).
+        """
         state, commands = machine.start(definition, claimed.id, claimed.address, given, claimed.created_at)
         run = LiveRun(claimed.id, claimed.project, claimed.queue, claimed.definition, definition, state)
         for row in claimed.rows:
@@ -93,7 +108,7 @@ class Engine:
             self._start_timers(run)
         else:
             self._send_off(run, commands)
-        self._pump(run, self._clock.now())
+        self._pump(run, read_at)
 
     def ended(self, run: UUID) -> asyncio.Future[Status]:
         """Completes with its status when the run has ended while in this worker's hands."""
@@ -125,20 +140,28 @@ class Engine:
         if not run.flights:
             self._close(run, [Park(machine.status(run.state), None, ())])
 
-    def fold(self, run: LiveRun, event: ActionEvent) -> tuple[Row, list[OutboxRow], list[Command]]:
-        """What a transaction writes in the author's commit: the event is folded first, for its outbox rows."""
-        commands = machine.transition(run.definition, run.state, event)
-        run.seq += 1
-        return encode(run.id, run.seq, event), outbox_for(run, commands), commands
+    def foresee(self, run: LiveRun, event: ActionEvent) -> Foreseen:
+        """What a transaction writes in the author's commit. The run itself changes only once that has happened."""
+        state = run.state.copy()
+        commands = machine.transition(run.definition, state, event)
+        seq = run.seq + 1
+        return Foreseen(state, encode(run.id, seq, event), outbox_for(run, seq, commands), commands)
 
-    def journaled(self, run: LiveRun, commands: list[Command]) -> None:
-        """A transaction has committed what `fold` gave: on with the run."""
+    def journaled(self, run: LiveRun, foreseen: Foreseen) -> None:
+        """A transaction has committed what was foreseen: on with the run."""
         run.turn_taken = False
-        if run.gone:
-            return
-        self._send_off(run, commands)
+        if not run.gone:
+            run.state, run.seq = foreseen.state, foreseen.row.seq
+            self._send_off(run, foreseen.commands)
+            self.turn_over(run)
+
+    def turn_over(self, run: LiveRun) -> None:
+        """The run's write turn is free again: what was kept back goes on."""
+        run.turn_taken = False
         while run.deferred and not (run.gone or run.turn_taken):
             self._feed(run, run.deferred.popleft())
+        if not (run.gone or run.closing):
+            self._start_timers(run)
         self._pump(run, 0)
 
     def fail(self, problem: BaseException) -> None:
@@ -173,7 +196,7 @@ class Engine:
             else:
                 self._refused(run, commands)
 
-        outbox = () if row is None else outbox_for(run, commands)
+        outbox = () if row is None else outbox_for(run, run.seq, commands)
         self._writer.put(Entry(run.id, None, row, outbox, change, durable))
 
     def _send_off(self, run: LiveRun, commands: Sequence[Command]) -> None:
@@ -191,7 +214,7 @@ class Engine:
         while not (run.gone or run.turn_taken or run.closing):
             timer = machine.next_timer(run.state)
             message = run.unread[0] if run.unread else None
-            if timer is not None and timer[0] <= read_at and (message is None or timer[0] < message.at):
+            if timer is not None and self._counts(timer, read_at) and (message is None or timer[0] < message.at):
                 self._feed(run, TimerFired(self._clock.now(), timer[1]))
             elif message is not None:
                 run.unread.pop(0)
@@ -201,6 +224,10 @@ class Engine:
                 break
         if run.knocked and not run.gone:
             self._read_inbox(run)
+
+    def _counts(self, timer: tuple[int, Timer], read_at: int) -> bool:
+        due, which = timer
+        return due <= (self._clock.now() if which.kind == "retry" else read_at)
 
     # -- the inbox
 
@@ -224,9 +251,8 @@ class Engine:
             self._failed(problem)
 
     async def _read(self, run: LiveRun) -> None:
-        began = self._clock.now()
         try:
-            rows = await self._store.inbox(run.id, run.unread[-1].mseq if run.unread else run.seen)
+            began, rows = await self._asked_for(run)
         finally:
             run.reading = False
         if run.gone:
@@ -235,6 +261,17 @@ class Engine:
         self._pump(run, began)
         if not (run.gone or run.closing or run.turn_taken or run.unread or run.knocked):
             self._close(run, machine.resume(run.definition, run.state)[-1:])
+
+    async def _asked_for(self, run: LiveRun) -> tuple[int, list[InboxRow]]:
+        """When the reading began, and the messages. The database may be away for a while."""
+        while not run.gone:
+            began = self._clock.now()
+            try:
+                return began, await self._store.inbox(run.id, run.unread[-1].mseq if run.unread else run.seen)
+            except StoreUnavailable as problem:
+                log.warning("%s; trying again", problem)
+                await asyncio.sleep(WEATHER)
+        return 0, []
 
     # -- commands
 
@@ -272,7 +309,7 @@ class Engine:
         if now < due:
             self._start_timer(run, timer, due)
         elif timer.kind == "retry":
-            self._pump(run, now)
+            self._pump(run, 0)
         else:
             self._read_inbox(run)
 
@@ -321,7 +358,7 @@ class Engine:
                 wanted = machine.transition(run.definition, run.state, event)
                 run.seq += 1
                 batch.rows.append(encode(run.id, run.seq, event))
-                batch.outbox.extend(outbox_for(run, wanted))
+                batch.outbox.extend(outbox_for(run, run.seq, wanted))
                 commands.extend(wanted)
             change = self._change(run, commands or machine.resume(run.definition, run.state)[-1:])
             batch.changes.extend([] if change is None else [change])

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 from saga.interpreter.actions.answers import Answer, Missing, Ok, Postponed, Refusal, Unkeepable, Unknown
@@ -27,11 +29,27 @@ from saga.interpreter.machine.events import (
     Ref,
 )
 from saga.interpreter.machine.scope import key, scope
-from saga.interpreter.store import OutboxRow, Row, Store, Transaction
+from saga.interpreter.machine.state import State
+from saga.interpreter.store import NotCommitted, OutboxRow, Row, Store, StoreUnavailable, Transaction
 from saga.schema.definition import Verb
+
+log = logging.getLogger("saga.engine")
+
+_AFTER_WEATHER = 1_000_000
+"""Microseconds until a transaction is tried again that could not be begun or was lost: nothing has happened."""
 
 _TICK = 0.25
 """Seconds between two looks at the time limits (a timer per attempt costs more than the attempt, spike.md)."""
+
+
+@dataclass(slots=True)
+class Foreseen:
+    """An event folded into a copy of a run's state, and the rows that make it durable."""
+
+    state: State
+    row: Row
+    outbox: list[OutboxRow]
+    commands: list[Command]
 
 
 class Desk(Protocol):
@@ -43,11 +61,14 @@ class Desk(Protocol):
     def hold(self, run: LiveRun, lacks: str, message: str) -> None:
         """An attempt could not be made for want of something."""
 
-    def fold(self, run: LiveRun, event: ActionEvent) -> tuple[Row, list[OutboxRow], list[Command]]:
-        """Folds an event that a transaction is about to write; gives the rows to write."""
+    def foresee(self, run: LiveRun, event: ActionEvent) -> Foreseen:
+        """What the run comes to with an event that a transaction is about to write."""
 
-    def journaled(self, run: LiveRun, commands: list[Command]) -> None:
+    def journaled(self, run: LiveRun, foreseen: Foreseen) -> None:
         """The transaction has committed."""
+
+    def turn_over(self, run: LiveRun) -> None:
+        """The transaction has not committed: others may write the run's next row."""
 
     def fail(self, problem: BaseException) -> None:
         """A defect, or a fence: the worker stops."""
@@ -80,7 +101,7 @@ class _Lazy:
         await self._manager.__aexit__(None, None, None)
 
     async def roll_back(self) -> None:
-        if self._manager is not None:
+        if self._manager is not None and self.opened is not None:
             reason = _RolledBack()
             with contextlib.suppress(_RolledBack):
                 await self._manager.__aexit__(_RolledBack, reason, None)
@@ -183,9 +204,15 @@ class Flights:
         except asyncio.CancelledError:
             await transaction.roll_back()
             answer = _nothing_known(flight, "stopped", "the attempt was asked to stop")
+        except (StoreUnavailable, NotCommitted) as problem:
+            log.warning("%s %s: %s; trying again", run.state.address, attempt.step, problem)
+            answer = Postponed(_AFTER_WEATHER)
         except Exception as problem:
             self._desk.fail(problem)
             return
+        if flight.committing:
+            flight.committing = False
+            self._desk.turn_over(run)
         self._answered(run, flight, answer)
 
     def _answered(self, run: LiveRun, flight: Flight, answer: Answer) -> None:
@@ -209,13 +236,17 @@ class Flights:
         if run.gone:
             await transaction.roll_back()
             return
+        event = event_of_answer(answer, self._clock.now(), flight.ref, flight.number)
+        foreseen = self._desk.foresee(run, event)
+        try:
+            await transaction.opened.journal(foreseen.row, foreseen.outbox)
+        except NotCommitted:
+            await transaction.roll_back()
+            raise
+        await transaction.commit()
         flight.answered = True
         run.flights.pop(flight.ref, None)
-        event = event_of_answer(answer, self._clock.now(), flight.ref, flight.number)
-        row, outbox, commands = self._desk.fold(run, event)
-        await transaction.opened.journal(row, outbox)
-        await transaction.commit()
-        self._desk.journaled(run, commands)
+        self._desk.journaled(run, foreseen)
 
 
 def _nothing_known(flight: Flight, code: str, message: str) -> Answer:

@@ -29,7 +29,7 @@ class Fenced(Exception):
 
 
 class NotCommitted(Exception):
-    """The commit of a `Store.transaction` got lost on its way and did not happen: nothing was done, try again."""
+    """A `Store.transaction` broke off, or its commit got lost and did not happen: nothing was done, try again."""
 
 
 NO_PROGRESS_KINDS = (6, 7)
@@ -268,7 +268,7 @@ class Transaction(Protocol):
     """The asyncpg connection."""
 
     async def journal(self, row: Row, outbox: Sequence[OutboxRow] = ()) -> None:
-        """Checks the fence, then inserts the row and what the run sends out with it. Raises Fenced."""
+        """Checks the fence, then inserts the row and what the run sends out with it. Raises Fenced, NotCommitted."""
 
 
 class Store(Protocol):

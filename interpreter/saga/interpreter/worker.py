@@ -23,6 +23,7 @@ from saga.interpreter.engine import Engine
 from saga.interpreter.relay import Relay
 from saga.interpreter.starting import DEFAULT_QUEUE
 from saga.interpreter.store import Fenced, Store, StoreUnavailable
+from saga.schema.definition import Definition
 from saga.schema.values import load
 
 log = logging.getLogger("saga.worker")
@@ -179,9 +180,9 @@ class Worker:
         changed = [run for run in self.engine.live.values() if run.state.shown != run.shown and run.state.shown]
         if changed:
             shown = [(run.id, run.state.shown or "") for run in changed]
-            for run in changed:
-                run.shown = run.state.shown
             await self._store.show(self.number, shown)
+            for run, (_, word) in zip(changed, shown, strict=True):
+                run.shown = word
 
     async def _claim_for_ever(self) -> None:
         every = self._settings
@@ -205,8 +206,17 @@ class Worker:
         free = self._settings.concurrency - len(engine.live)
         if free <= 0:
             return 0
+        began = self._clock.now()
         claimed = await self._store.claim(self.number, free, self._only)
         for run in claimed:
-            _, definition = await self.definitions.get(run.definition)
-            engine.adopt(run, definition, load(run.input))
+            engine.adopt(run, await self._definition(run.definition), load(run.input), began)
         return len(claimed)
+
+    async def _definition(self, number: int) -> Definition:
+        """The definition of a claimed run. It is in our hands now: it is not let go because the weather changed."""
+        while True:
+            try:
+                return (await self.definitions.get(number))[1]
+            except StoreUnavailable as problem:
+                log.warning("%s; trying again", problem)
+                await asyncio.sleep(self._settings.idlest)

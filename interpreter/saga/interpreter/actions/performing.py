@@ -18,6 +18,8 @@ from traceback import format_exception
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
 from saga.interpreter.actions.answers import (
     Answer,
     Later,
@@ -33,7 +35,7 @@ from saga.interpreter.actions.answers import (
 from saga.interpreter.actions.http import Http
 from saga.interpreter.actions.registry import CONTEXT, TRANSACTION, Actions, Registered, StepContext
 from saga.interpreter.actions.secrets import Secrets
-from saga.interpreter.actions.sql import execute
+from saga.interpreter.actions.sql import execute, refused
 from saga.interpreter.actions.threads import Threads
 from saga.interpreter.store import Transaction
 from saga.schema.definition import Action, Verb
@@ -114,6 +116,15 @@ class Performer:
         connection = (await transaction()).connection
         statement = execute(connection, action.statement.text, attempt.arguments, action.attempt_timeout)
         return await self._guarded(attempt, statement)
+
+    def refused(self, error: Exception) -> Answer:
+        """What an error means that came when an attempt's transaction was to commit. Raises it if it is none of its."""
+        if not isinstance(error, asyncpg.PostgresError):
+            raise error
+        answer = refused(error)
+        if isinstance(answer, Refusal):
+            answer.message = self._clean(answer.message)
+        return answer
 
     def offers(self, hold: str) -> bool:
         """Whether an attempt that was `Missing` for want of this could be made here now."""

@@ -65,7 +65,7 @@ async def execute(connection: Any, text: str, arguments: Mapping[str, Value], at
         answer = await _perform(connection, statement, names, arguments)
         await connection.execute("select set_config('statement_timeout', $1, true)", before)
     except asyncpg.PostgresError as error:
-        return _refused(error)
+        return refused(error)
     except OSError:
         return Postponed(WEATHER_DELAY)
     except asyncpg.InterfaceError as error:
@@ -115,7 +115,8 @@ def _count(status: str | None) -> int:
     return int(last) if last.isdigit() else 0
 
 
-def _refused(error: asyncpg.PostgresError) -> Answer:
+def refused(error: asyncpg.PostgresError) -> Answer:
+    """What the database's refusal of an author's statement means; or of the commit, as a deferred constraint does."""
     state = error.sqlstate or ""
     if state == _TIMED_OUT:
         return Refusal("attempt_timeout", "the statement took longer than attempt_timeout; it was rolled back")

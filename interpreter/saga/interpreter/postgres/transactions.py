@@ -31,10 +31,18 @@ class OpenTransaction:
         self.row: Row | None = None
 
     async def journal(self, row: Row, outbox: Sequence[OutboxRow] = ()) -> None:
-        """Checks the fence, then inserts the rows. Raises Fenced: also when somebody else wrote that journal row."""
-        if outbox:
-            await self.connection.execute(statements.OUTBOX_IN_TRANSACTION, *outbox_columns(outbox))
-        stored = await self.connection.fetch(statements.JOURNAL_IN_TRANSACTION, self._worker, *row)
+        """Checks the fence, then inserts the rows. Raises Fenced: also when somebody else wrote that journal row.
+
+        Raises NotCommitted when the weather breaks the transaction off.
+        """
+        try:
+            if outbox:
+                await self.connection.execute(statements.OUTBOX_IN_TRANSACTION, *outbox_columns(outbox))
+            stored = await self.connection.fetch(statements.JOURNAL_IN_TRANSACTION, self._worker, *row)
+        except Exception as error:
+            if not is_weather(error):
+                raise
+            raise NotCommitted(f"the transaction of row {row.seq} of run {row.run} broke off: {error}") from error
         if not stored:
             raise Fenced(
                 f"worker {self._worker} was declared dead, or row {row.seq} of run {row.run} is not its to write"
