@@ -125,7 +125,7 @@ def test_where_lines_cannot_be_printed(files: Any) -> None:
     done = files("render", "checkout.yaml", PYTHONIOENCODING="ascii")
     assert done.code == 0
     assert done.out.isascii()
-    assert "| call inventory.reserve |" in done.out
+    assert "| call inventory.reserve " in done.out
 
 
 # -- on a terminal
@@ -158,9 +158,9 @@ def test_what_a_run_has_done(saga: Any) -> None:
     done = saga("render", "shop/o-1")
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines()[2] == "◷ waiting"
-    assert near(done.out, "reserve ") == "✓ done"
+    assert near(done.out, "reserve") == "✓ done"
     assert re.fullmatch(r"◷ waiting · until \d\d:\d\d:\d\d UTC", near(done.out, "◷ await_payment"))
-    assert near(done.out, "charge ") == "○ not reached"
+    assert near(done.out, "charge") == "○ not reached"
     run.send_signal(signal.SIGINT)
     saga.finish(run)
 
@@ -175,17 +175,19 @@ def test_what_a_run_has_done(saga: Any) -> None:
     assert (saga.folder / "run.png").read_bytes().startswith(b"\x89PNG")
 
 
-def near(picture: str, name: str) -> str:
-    """The state that stands in the box of that title."""
+def near(picture: str, title: str) -> str:
+    """The state that stands in the box of that title: under it, in the same columns."""
     lines = picture.splitlines()
-    row = next(number for number, line in enumerate(lines) if name in line)
-    column = lines[row].index(name)
+    row, found = next(
+        (number, found)
+        for number, line in enumerate(lines)
+        if (found := re.search(rf"[│┆]\s+({re.escape(title)})\s+[│┆]", line))
+    )
     for line in lines[row + 1 :]:
-        for part in re.split(r"[│┆]", line):
-            start = line.index(part) if part.strip() else -1
-            if start >= 0 and start <= column <= start + len(part) and part.strip()[0] in "✓◷○↩✗⚠▶»":
-                return part.strip()
-    raise AssertionError(f"{name} has no state in\n{picture}")
+        for part in re.finditer(r"[│┆]\s*([✓◷○↩✗⚠▶»] [^│┆]*?)\s*[│┆]", line):
+            if part.start() < found.start(1) < part.end():
+                return part[1]
+    raise AssertionError(f"{title} has no state in\n{picture}")
 
 
 def test_a_cancelled_run_shows_its_rollback(saga: Any) -> None:
@@ -196,7 +198,7 @@ def test_a_cancelled_run_shows_its_rollback(saga: Any) -> None:
     picture = saga("render", "shop/o-1").out
     assert picture.splitlines()[2] == "↩ compensated · cancelled"
     assert "↩ call work.undo · ✓ done" in picture
-    assert near(picture, "reserve ") == "↩ undone"
+    assert near(picture, "reserve") == "↩ undone"
     assert near(picture, "◷ await_payment") == "✗ failed · cancelled"
 
 

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from saga.interpreter import machine
 from saga.interpreter.actions.performing import Performer
+from saga.interpreter.alarms import Alarms
 from saga.interpreter.clock import Clock
 from saga.interpreter.closing import change_for, outbox_for
 from saga.interpreter.codec import decode, encode, event_of
@@ -62,6 +63,7 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._writer = Writer(store, worker, lambda: len(self.live), failed)
         self._flights = Flights(store, worker, clock, performer, self)
+        self._alarms = Alarms(clock, self._timer_due)
         self._ends: dict[UUID, list[asyncio.Future[Status]]] = {}
         self._questions: set[asyncio.Task[None]] = set()
         self._writer.begin()
@@ -105,7 +107,7 @@ class Engine:
         lost = tuple(machine.open_attempts(definition, state)) if claimed.lost else ()
         if lost:
             self._feed(run, AttemptsLost(self._clock.now(), lost))
-            self._start_timers(run)
+            self._alarms.set_all(run)
         else:
             self._send_off(run, commands)
         self._pump(run, read_at)
@@ -161,7 +163,7 @@ class Engine:
         while run.deferred and not (run.gone or run.turn_taken):
             self._feed(run, run.deferred.popleft())
         if not (run.gone or run.closing):
-            self._start_timers(run)
+            self._alarms.set_all(run)
         self._pump(run, 0)
 
     def fail(self, problem: BaseException) -> None:
@@ -282,33 +284,12 @@ class Engine:
             elif isinstance(command, StopAction):
                 self._flights.stop(run, command)
             elif isinstance(command, StartTimer):
-                self._start_timer(run, command.timer, command.due)
+                self._alarms.set(run, command.timer, command.due)
             elif isinstance(command, CancelTimer):
-                self._cancel_timer(run, command.timer)
+                self._alarms.cancel(run, command.timer)
 
-    def _start_timers(self, run: LiveRun) -> None:
-        for timer, due in run.state.timers.items():
-            self._start_timer(run, timer, due)
-
-    def _start_timer(self, run: LiveRun, timer: Timer, due: int) -> None:
-        self._cancel_timer(run, timer)
-        if timer in run.state.timers:
-            delay = max(0, due - self._clock.now()) / 1_000_000
-            run.timers[timer] = self._loop.call_later(delay, self._timer_due, run, timer, due)
-
-    def _cancel_timer(self, run: LiveRun, timer: Timer) -> None:
-        handle = run.timers.pop(timer, None)
-        if handle is not None:
-            handle.cancel()
-
-    def _timer_due(self, run: LiveRun, timer: Timer, due: int) -> None:
-        run.timers.pop(timer, None)
-        if run.gone or run.closing or run.state.timers.get(timer) != due:
-            return
-        now = self._clock.now()
-        if now < due:
-            self._start_timer(run, timer, due)
-        elif timer.kind == "retry":
+    def _timer_due(self, run: LiveRun, timer: Timer) -> None:
+        if timer.kind == "retry":
             self._pump(run, 0)
         else:
             self._read_inbox(run)
@@ -387,8 +368,7 @@ class Engine:
 
     def _drop(self, run: LiveRun) -> None:
         run.gone = True
-        for handle in run.timers.values():
-            handle.cancel()
+        self._alarms.drop(run)
         self.live.pop(run.id, None)
 
     async def release(self, grace: float) -> None:
