@@ -31,12 +31,13 @@ def main() -> int:
     parser.add_argument("--eaten", type=int, default=500)
     parser.add_argument("--silences", type=int, default=5)
     parser.add_argument("--lease", type=float, default=4.0)
+    parser.add_argument("--patience", type=float, default=300.0, help="seconds for the last run to end, in the calm")
     asked = parser.parse_args()
     plague = Plague(
         asked.kills, asked.crashes, asked.zombies, asked.naps, asked.leaves, asked.eaten, asked.silences, asked.lease
     )
     terms = Terms(
-        asked.seed, asked.sagas, asked.shapes, asked.workers, asked.minutes * 60, plague, patience=300, durable=True
+        asked.seed, asked.sagas, asked.shapes, asked.workers, asked.minutes * 60, plague, patience=asked.patience, durable=True
     )
     began = time.monotonic()
     bout: Bout = asyncio.run(fight(terms))

@@ -74,6 +74,8 @@ class Line:
                     return
                 self._swallowing = fate is not Fate.PASS
                 self._silent = fate is Fate.SILENCE
+            if self._server.is_closing():
+                return
             self._server.write(question)
             question = b""
             await self._server.drain()
@@ -83,6 +85,8 @@ class Line:
             while True:
                 head = await reader.readexactly(5)
                 message = head + await reader.readexactly(int.from_bytes(head[1:], "big") - 4)
+                if self._writer.is_closing():
+                    break
                 if not self._swallowing:
                     self._writer.write(message)
                 elif head[0] == _READY and not self._silent:

@@ -137,3 +137,15 @@ def test_what_cannot_be_is_refused_with_the_reason(waiting, arguments, code, mes
     assert said.startswith(f"error: {message}")
     assert hinted.startswith(hint)
     assert waiting("show", "o-1", "--json").json["status"] == "waiting"
+
+
+async def test_retry_wakes_a_run_whose_workers_kept_dying(saga, rows):
+    saga("run", "steps.yaml", "-i", "id=r-1", "--detach")
+    problem = '{"code": "crashing", "message": "its worker died 5 times without progress"}'
+    await rows(f"update saga.run set status = 4, due = null, crashes = 5, problem = '{problem}'")
+    saga.work()
+    shown = saga("show", "r-1")
+    assert "stuck: its worker died 5 times without progress\n  saga retry steps/r-1\n" in shown.err
+    assert saga("retry", "r-1", "--reason", "more memory").code == 0
+    saga.work()
+    assert saga("show", "r-1", "--json").json["status"] == "completed"

@@ -20,6 +20,7 @@ from saga.cli.scenes import SCENES, Scene
 from saga.cli.screen import err, note, print_json, say
 from saga.cli.stage import NotAsAnnounced, Stage
 from saga.cli.wiring import execute, opened
+from saga.interpreter.project import find_project
 
 _OWN_INPUT = "-i order_id=mine -i user_id=me -i product_id=tea -i amount=5"
 
@@ -38,15 +39,19 @@ def demo(folder: Path | None, as_json: bool) -> int:
 
 
 def _prepared(folder: Path | None) -> Path:
-    """The folder with the example in it, which is fresh: nobody's files are touched, and no runs belong to it."""
-    if folder is None:
-        made = Path(tempfile.mkdtemp(prefix="saga-demo-"))
-    elif folder.exists():
+    """The folder with the example in it. Raises Failure where it would get among other things."""
+    if folder is not None and folder.exists():
         raise usage(f"{folder} is there already", "name a folder that is not")
-    else:
-        made = folder.resolve()
     try:
-        made.mkdir(parents=True, exist_ok=True)
+        if folder is None:
+            made = Path(tempfile.mkdtemp(prefix="saga-demo-")).resolve()
+        else:
+            made = folder.resolve()
+            made.mkdir(parents=True)
+        project = find_project(made)
+        if project.folder != made:
+            made.rmdir()
+            raise usage(f"{made} would lie in the project of {project.file}", "name a folder outside")
         copy_into(made)
     except OSError as error:
         raise usage(f"{error.filename}: {error.strerror}") from None
@@ -56,17 +61,21 @@ def _prepared(folder: Path | None) -> Path:
 async def _demo(folder: Path, as_json: bool) -> int:
     began = time.monotonic()
     note(f"the example is in {folder}: {', '.join(FILES)}")
-    failures: list[str | None] = []
+    played: list[dict[str, object]] = []
     async with opened(announced=True) as here:
+        if await here.store.runs(project=await here.store.project(str(folder)), limit=1):
+            raise usage(f"the database still has the runs of an earlier demo in {folder}", "name another folder")
         stage = Stage(here, folder)
         try:
-            for number, scene in enumerate(SCENES, start=1):
-                failures.append(await _play(stage, number, scene))
+            for scene in SCENES:
+                played.append(_record(scene, await _play(stage, len(played) + 1, scene)))
+                if not played[-1]["as_announced"]:
+                    break
         finally:
             await stage.close()
     if as_json:
-        print_json({"folder": str(folder), "scenes": [_record(*each) for each in zip(SCENES, failures, strict=True)]})
-    if any(failures):
+        print_json({"folder": str(folder), "scenes": played})
+    if not all(each["as_announced"] for each in played):
         return Exit.UNDONE
     _say_what_next(folder, time.monotonic() - began)
     return Exit.DONE

@@ -16,10 +16,9 @@ from saga.cli.example import Done, read_ledger
 from saga.cli.screen import columns, err, note, say
 from saga.cli.stage import NotAsAnnounced, Played, Stage, Watched
 
-_DELAY = "SAGA_EXAMPLE_DELAY"
-"""Seconds that each of the example's services takes to answer."""
-_BRISK = {_DELAY: "0.15"}
-_SLOW = {_DELAY: "1.2"}
+_BRISK = {"SAGA_EXAMPLE_DELAY": "0.15", "SAGA_EXAMPLE_LEDGER": ""}
+"""Each of the example's services takes so many seconds to answer; their ledger is the one in the folder."""
+_SLOW = _BRISK | {"SAGA_EXAMPLE_DELAY": "1.2"}
 """Time to be killed in."""
 _A_MOMENT = 0.5
 """Seconds to read what the run waits for."""

@@ -12,7 +12,7 @@ from saga.interpreter import machine
 from saga.interpreter.closing import start_data
 from saga.interpreter.codec import MESSAGE_KINDS, decode, request_data
 from saga.interpreter.definitions import Definitions
-from saga.interpreter.machine.events import Event, OperatorRequest, SignalReceived
+from saga.interpreter.machine.events import Event, OperatorRequest, RetryRequested, SignalReceived
 from saga.interpreter.machine.mailbox import handle
 from saga.interpreter.machine.operating import refusal
 from saga.interpreter.machine.state import Phase, State, Unread
@@ -191,7 +191,7 @@ class Client:
     async def operate(self, run: RunRow, request: OperatorRequest) -> Story:
         """Sends an operator's request after checking that it makes sense now. Raises RunEnded, NotNow."""
         story = await self.story(run)
-        why = refusal(story.definition, story.state, request)
+        why = None if _wakes(run, request) else refusal(story.definition, story.state, request)
         if why is not None:
             if story.state.phase is Phase.ENDED or run.status.ended:
                 raise RunEnded(f"{run.address} has ended: {run.status.word}, {run.outcome}")
@@ -211,6 +211,12 @@ class Client:
             and (run.id == worker.only if worker.only is not None else run.queue in worker.queues)
             for worker in await self.store.workers()
         )
+
+
+def _wakes(run: RunRow, request: OperatorRequest) -> bool:
+    """Whether this is a retry of a run that is stuck because its workers kept dying: any message wakes it."""
+    stuck = run.status is Status.STUCK and run.hold is None and run.owner is None
+    return isinstance(request, RetryRequested) and stuck
 
 
 def _is_too_late(story: Story, name: str, payload: Value) -> bool:

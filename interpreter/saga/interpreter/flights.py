@@ -208,8 +208,11 @@ class Flights:
             log.warning("%s %s: %s; trying again", run.state.address, attempt.step, problem)
             answer = Postponed(_AFTER_WEATHER)
         except Exception as problem:
-            self._desk.fail(problem)
-            return
+            objection = self._performer.objection(problem) if flight.committing else None
+            if objection is None:
+                self._desk.fail(problem)
+                return
+            answer = objection
         if flight.committing:
             flight.committing = False
             self._desk.turn_over(run)
@@ -240,7 +243,7 @@ class Flights:
         foreseen = self._desk.foresee(run, event)
         try:
             await transaction.opened.journal(foreseen.row, foreseen.outbox)
-        except NotCommitted:
+        except Exception:
             await transaction.roll_back()
             raise
         await transaction.commit()

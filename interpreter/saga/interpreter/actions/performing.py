@@ -117,10 +117,13 @@ class Performer:
         statement = execute(connection, action.statement.text, attempt.arguments, action.attempt_timeout)
         return await self._guarded(attempt, statement)
 
-    def refused(self, error: Exception) -> Answer:
-        """What an error means that came when an attempt's transaction was to commit. Raises it if it is none of its."""
+    def objection(self, error: Exception) -> Answer | None:
+        """What an error means that came when an attempt's transaction was to commit; None: it is not the database's.
+
+        Such as a deferred constraint, or a transaction that a function has broken without saying so.
+        """
         if not isinstance(error, asyncpg.PostgresError):
-            raise error
+            return None
         answer = refused(error)
         if isinstance(answer, Refusal):
             answer.message = self._clean(answer.message)

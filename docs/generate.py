@@ -1,0 +1,181 @@
+"""Writes the parts of these pages that the program knows best, and the pictures.
+
+    .venv/bin/python docs/generate.py            writes them
+    .venv/bin/python docs/generate.py --check    only says which of them are not up to date
+
+In a page such a part stands between ``<!-- generated: KIND ARGUMENTS -->`` and ``<!-- end -->``. Everything is asked of
+the command ``saga`` itself: its JSON Schema, its explanations, its options, its pictures.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from click.testing import CliRunner
+
+from saga.cli.main import SECTIONS, cli
+
+DOCS = Path(__file__).parent
+ROOT = DOCS.parent
+PICTURES = {
+    "checkout.svg": ("render", "sagas/checkout.yaml"),
+    "checkout-failure.svg": ("render", "sagas/checkout.yaml", "--failure", "charge_payment"),
+}
+_PART = re.compile(r"(<!-- generated: (?P<what>[^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main() -> int:
+    """Writes what has changed; with --check says what would be written, and fails if there is something."""
+    check = "--check" in sys.argv[1:]
+    changed = [path for path, text in made() if not path.exists() or path.read_text("utf-8") != text]
+    if check:
+        for path in changed:
+            print(f"{path.relative_to(ROOT)} is not up to date", file=sys.stderr)
+        return 1 if changed else 0
+    for path, text in made():
+        path.write_text(text, "utf-8")
+    return 0
+
+
+def made() -> Iterator[tuple[Path, str]]:
+    """Every file that has a generated part, with its text as it should be."""
+    for name, arguments in PICTURES.items():
+        yield DOCS / "pictures" / name, saga(*arguments, "--format", "svg")
+    shown: set[str] = set()
+    for path in sorted(DOCS.glob("reference/*.md")):
+        text = path.read_text("utf-8")
+        if _PART.search(text):
+            new = _PART.sub(lambda match: f"{match[1]}\n{_part(match['what'])}\n{match[3]}", text)
+            shown.update(re.findall(r"^\| `([a-z_0-9]+)` \|", new, re.MULTILINE))
+            yield path, new
+    missing = {key for each in _maps().values() for key in each.get("properties", {})} - shown
+    if missing:
+        raise SystemExit(f"no table of docs/reference/language.md has the keys {sorted(missing)}")
+
+
+def saga(*arguments: str) -> str:
+    """What a command prints."""
+    done = CliRunner().invoke(cli, [str(ROOT / each) if each.startswith("sagas/") else each for each in arguments])
+    if done.exit_code != 0 or done.exception is not None:
+        raise SystemExit(f"saga {' '.join(arguments)}: {done.output}") from done.exception
+    return done.stdout
+
+
+def _part(what: str) -> str:
+    kind, *arguments = what.split()
+    return _KINDS[kind](*arguments)
+
+
+# -- keys of the language
+
+
+def _keys(name: str, *only: str) -> str:
+    """The keys of a map of the schema, or some of them."""
+    found = _maps()[name]
+    required = found.get("required", [])
+    lines = ["| key | value | meaning |", "|---|---|---|"]
+    for key in only or found["properties"]:
+        schema = found["properties"][key]
+        must = " Required." if key in required else ""
+        lines.append(f"| `{key}` | {_kind(schema)} | {_meaning(schema)}{must} |")
+    return "\n".join([*lines, ""])
+
+
+def _maps() -> dict[str, dict[str, Any]]:
+    """Every map of the schema by its name, and the file itself as ``file``."""
+    schema: dict[str, Any] = json.loads(saga("schema"))
+    return {"file": schema, **schema["$defs"]}
+
+
+def _meaning(schema: dict[str, Any]) -> str:
+    text: str = schema.get("description") or _resolved(schema).get("description", "")
+    text = re.sub(r" \(semantics\.md [^)]*\)", "", text)
+    text = re.sub(r"(?<![`\w])(\$\{\{ [^}]* \}\})(?!`)", r"`\1`", text)
+    return text.replace("|", "\\|")
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """What stands behind the colon, in words."""
+    if "$ref" in schema:
+        return _titled(_resolved(schema))
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if "enum" in schema:
+        return ", ".join(f"`{word}`" for word in schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {_titled(schema['items'])}s"
+    inside = schema.get("additionalProperties")
+    if isinstance(inside, dict):
+        named = _titled(schema.get("propertyNames", {"title": "text"}))
+        return f"map: {named} → {_titled(_resolved(inside))}"
+    return "`true` or `false`" if schema.get("type") == "boolean" else _titled(schema)
+
+
+def _titled(schema: dict[str, Any]) -> str:
+    found: str = schema.get("title") or schema.get("type") or "value"
+    return "text" if found == "string" else found
+
+
+def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    return _maps()[schema["$ref"].removeprefix("#/$defs/")] if "$ref" in schema else schema
+
+
+# -- commands
+
+
+def _commands() -> str:
+    """Every command with its help, its arguments and its options."""
+    parts: list[str] = []
+    for title, entries in SECTIONS:
+        parts.append(f"## {title}\n")
+        for entry in entries:
+            command = cli.get_command(click.Context(cli), entry.name)
+            assert command is not None
+            parts += _with_inner(command, f"saga {entry.name}")
+    return "\n".join(parts)
+
+
+def _with_inner(command: click.Command, path: str) -> Iterator[str]:
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            yield from _with_inner(inner, f"{path} {name}")
+        return
+    context = click.Context(command, info_name=path, max_content_width=88, terminal_width=88)
+    yield f"### {path}\n\n```text\n{command.get_help(context)}\n```\n"
+
+
+# -- errors
+
+
+def _errors() -> str:
+    """Every page of `saga explain`."""
+    parts: list[str] = []
+    for each in json.loads(saga("explain", "--json"))["codes"]:
+        page = json.loads(saga("explain", each["code"], "--json"))
+        parts.append(f"### {page['code']}: {page['title']}\n\n{_as_markdown(page['text'])}\n")
+    return "\n".join(parts)
+
+
+def _as_markdown(text: str) -> str:
+    """Paragraphs as they are, with what looks like tags or emphasis kept from being read as such; examples fenced."""
+    parts = [
+        "```text\n" + re.sub(r"^ {4}", "", part, flags=re.MULTILINE) + "\n```" if part.startswith(" ") else _plain(part)
+        for part in re.split(r"\n\n(?! )|\n\n(?= {4})", text)
+    ]
+    return "\n\n".join(parts)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"([<>*_`])", r"\\\1", text)
+
+
+_KINDS: dict[str, Callable[..., str]] = {"keys": _keys, "commands": _commands, "errors": _errors}
+
+if __name__ == "__main__":
+    sys.exit(main())
