@@ -401,6 +401,8 @@ async def _loose_ends(campaign: Campaign, found: list[Evidence]) -> Any:
             number = await connection.fetchval(question)
             if number:
                 yield f"{number} {what}"
+        for left in await connection.fetch("SELECT id, pid, renewed_at, lease_until, clock_timestamp() FROM saga.worker"):
+            yield f"worker {tuple(map(str, left))} is left"
         handlers = await connection.fetch("SELECT address, status FROM saga.run WHERE address LIKE 'apology/%'")
         if any(status != 10 for _, status in handlers):
             yield "a handler of late signals has not completed"

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from saga.cli.example import FILES, copy_into
+from saga.cli.example_shop import FILES, copy_into
 from saga.cli.exits import Exit
 from saga.cli.failures import usage
 from saga.cli.options import json_option

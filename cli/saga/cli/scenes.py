@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from rich.text import Text
 
-from saga.cli.example import Done, read_ledger
+from saga.cli.example_shop import Done, read_ledger
 from saga.cli.screen import columns, err, note, say
 from saga.cli.stage import NotAsAnnounced, Played, Stage, Watched
 

@@ -15,6 +15,7 @@ class Clock(Protocol):
 
     def now(self) -> int:
         """The time; never later than the database's, and it never goes back."""
+        ...
 
 
 class DatabaseClock:

@@ -57,21 +57,27 @@ class Desk(Protocol):
 
     def answer(self, run: LiveRun, event: ActionEvent) -> None:
         """Takes the answer to an attempt."""
+        ...
 
     def hold(self, run: LiveRun, lacks: str, message: str) -> None:
         """An attempt could not be made for want of something."""
+        ...
 
     def foresee(self, run: LiveRun, event: ActionEvent) -> Foreseen:
         """What the run comes to with an event that a transaction is about to write."""
+        ...
 
     def journaled(self, run: LiveRun, foreseen: Foreseen) -> None:
         """The transaction has committed."""
+        ...
 
     def turn_over(self, run: LiveRun) -> None:
         """The transaction has not committed: others may write the run's next row."""
+        ...
 
     def fail(self, problem: BaseException) -> None:
         """A defect, or a fence: the worker stops."""
+        ...
 
 
 class _RolledBack(Exception):

@@ -269,6 +269,7 @@ class Transaction(Protocol):
 
     async def journal(self, row: Row, outbox: Sequence[OutboxRow] = ()) -> None:
         """Checks the fence, then inserts the row and what the run sends out with it. Raises Fenced, NotCommitted."""
+        ...
 
 
 class Store(Protocol):
@@ -276,44 +277,56 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Lets go of every connection."""
+        ...
 
     async def now(self) -> int:
         """The store's clock."""
+        ...
 
     # -- projects and definitions
     async def project(self, name: str) -> int:
         """The number of the project of that name, made when it is new."""
+        ...
 
     async def projects(self) -> dict[int, str]:
         """The names of all projects by their numbers."""
+        ...
 
     async def register(self, project: int, name: str, version: int, digest: bytes, text: str) -> DefinitionRow:
         """Stores a definition once per digest. The first text of a version is the version, others are its drafts."""
+        ...
 
     async def definition(self, number: int) -> DefinitionRow:
         """One definition. Raises KeyError."""
+        ...
 
     async def latest(self, project: int, name: str) -> DefinitionRow | None:
         """The definition registered last under that name."""
+        ...
 
     # -- from outside
     async def start(self, run: NewRun) -> bool:
         """Stores a run for any worker to claim. False: the key is taken (see `by_address`)."""
+        ...
 
     async def send(self, messages: Sequence[Message]) -> list[Delivery]:
         """Stores messages, many in one statement; answers in the same order."""
+        ...
 
     async def send_to_ended(self, message: Message, outbox: OutboxRow) -> Delivery:
         """Stores a signal to an ended run together with the start of its handler, in one statement.
 
         The outbox row gets ``seq`` 0 and the mailbox number as ``n``. Raises ValueError for an open run.
         """
+        ...
 
     async def by_address(self, address: str, project: int | None = None) -> list[RunRow]:
         """The runs (newest key holder per project) with that ``name/id`` or, without a slash, that bare id."""
+        ...
 
     async def run(self, run: UUID) -> RunRow | None:
         """One run."""
+        ...
 
     async def runs(
         self,
@@ -329,75 +342,97 @@ class Store(Protocol):
         limit: int = 50,
     ) -> list[RunRow]:
         """Runs, newest first; ``before`` is the cursor (the last id of the page before)."""
+        ...
 
     async def journal(self, run: UUID, after: int = 0) -> list[Row]:
         """Journal rows with a greater ``seq``, ascending."""
+        ...
 
     async def inbox(self, run: UUID, after: int = 0) -> list[InboxRow]:
         """Messages with a greater ``mseq``, ascending."""
+        ...
 
     async def outbox(self, run: UUID) -> list[OutboxRow]:
         """What the run has sent, delivered or not."""
+        ...
 
     async def workers(self) -> list[WorkerInfo]:
         """The workers whose lease has not run out."""
+        ...
 
     # -- as a worker
     async def enlist(
         self, project: int, queues: Sequence[str], only: UUID | None, host: str, pid: int, lease: int
     ) -> int:
         """Registers a worker process (fence, lease of so many microseconds, liveness lock) and returns its number."""
+        ...
 
     async def renew(self, worker: int) -> int:
         """Renews the lease and returns the store's clock. Raises Fenced."""
+        ...
 
     async def retire(self, worker: int) -> None:
         """Lets go of everything this worker still holds and takes it off the list. Never raises Fenced."""
+        ...
 
     async def write(self, worker: int, batch: Batch) -> Written:
         """Writes a batch in one commit. After a lost connection it is sent again, for as long as that takes.
 
         A run named in ``starts`` stands nowhere else in the batch (ValueError).
         """
+        ...
 
     async def settle(self, worker: int, run: UUID, after: int, judge: Callable[[list[InboxRow]], Batch]) -> Written:
         """Locks the run, reads its messages with a greater ``mseq``, and writes what ``judge`` makes of them.
 
         For a run whose change was refused three times (semantics.md 20). ``judge`` is called once at most and at once.
         """
+        ...
 
     async def claim(self, worker: int, limit: int, only: UUID | None = None) -> list[Claimed]:
         """Takes due runs of the worker's queues (or only that one run), then loads them in a second statement."""
+        ...
 
     async def claim_one(self, worker: int, run: UUID) -> list[Claimed]:
         """Takes this run if it is unowned, open and not held, due or not."""
+        ...
 
     async def mail(self, worker: int) -> list[UUID]:
         """Runs in this worker's hand that may have got messages since this was last asked."""
+        ...
 
     async def show(self, worker: int, shown: Sequence[tuple[UUID, str]]) -> None:
         """Writes business statuses of runs in hand, so that lists are at most a second old."""
+        ...
 
     async def held(self, worker: int) -> list[str]:
         """What the project's held runs lack, each once."""
+        ...
 
     async def offer(self, worker: int, holds: Sequence[str]) -> int:
         """Wakes the project's runs held for one of these (``action:…``); returns how many."""
+        ...
 
     async def sweep(self, worker: int) -> int:
         """Takes over from workers that are dead; returns how many runs were freed. Two statements each, in order."""
+        ...
 
     async def take_outbox(self, worker: int, limit: int) -> list[OutboxRow]:
         """Undelivered outbox rows of ended claims of this project, oldest first."""
+        ...
 
     async def delivered(self, rows: Sequence[OutboxRow]) -> None:
         """Marks outbox rows as delivered."""
+        ...
 
     async def undeliverable(self, row: OutboxRow, problem: str) -> None:
         """Notes why a row cannot be delivered and leaves it for a later try (not before 30 seconds)."""
+        ...
 
     def transaction(self, worker: int) -> AbstractAsyncContextManager[Transaction]:
         """A transaction for an `sql` step; commits on leaving without an error. Memory raises NotImplementedError."""
+        ...
 
     async def listen(self, worker: int, ring: Callable[[], Awaitable[None] | None]) -> None:
         """Calls ``ring`` soon after something new may be due for this worker. A hint only: polling goes on."""
+        ...

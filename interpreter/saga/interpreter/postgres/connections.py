@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from math import inf
 from typing import TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
@@ -147,6 +148,12 @@ class Link:
         self._connection: Connection | None = None
         self._statements: dict[str, PreparedStatement[asyncpg.Record]] = {}
         self._closed = False
+        self._reopened_at: float | None = None
+
+    @property
+    def unbroken_for(self) -> float:
+        """Seconds since it was opened anew; infinite if it never broke."""
+        return inf if self._reopened_at is None else asyncio.get_running_loop().time() - self._reopened_at
 
     @property
     def closed(self) -> bool:
@@ -223,8 +230,10 @@ class Link:
             return self._connection
         if self._closed:
             raise StoreUnavailable("the store was closed")
-        self._statements.clear()
         connection = await connect(self.url, self._name, self._settings)
+        if self._statements:
+            self._statements.clear()
+            self._reopened_at = asyncio.get_running_loop().time()
         if self._opened is not None:
             await self._opened(connection)
         self._connection = connection

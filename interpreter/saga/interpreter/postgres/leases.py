@@ -16,6 +16,9 @@ from saga.interpreter.postgres.hands import Hand
 from saga.interpreter.postgres.pools import Pools
 from saga.interpreter.store import StoreUnavailable, WorkerInfo
 
+_BENEFIT_OF_DOUBT = 5.0
+"""Seconds: longer than the pause between two tries to connect and the connecting."""
+
 _CHUNK = 5000
 """Runs that FREE takes at once."""
 
@@ -46,10 +49,19 @@ class Leases:
         await self._free(worker, crashed=False)
 
     async def sweep(self, worker: int) -> int:
-        """Takes over from every other worker that is dead; how many runs were freed."""
+        """Takes over from every other worker that is dead; how many runs were freed.
+
+        After a break of our own connection nobody is declared dead for a while: it may be the database that was away,
+        and then the others are on their way back as we were.
+        """
+        if self._link.unbroken_for < _BENEFIT_OF_DOUBT:
+            return await self._free_orphaned()
         for (suspect,) in await self._link.ask(sql.SUSPECTS, worker):
             with suppress(StoreUnavailable):
                 await self._link.ask(sql.FELL, suspect, False)
+        return await self._free_orphaned()
+
+    async def _free_orphaned(self) -> int:
         freed = 0
         for (orphaned,) in await self._link.ask(sql.ORPHANED):
             freed += await self._free(orphaned, crashed=True)
