@@ -6,10 +6,13 @@ import argparse
 import asyncio
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 from benchmarks import plan, report
 from benchmarks.child import ChildFailed
@@ -17,6 +20,8 @@ from benchmarks.conductor import Candidate, Conductor, Record
 from benchmarks.environments import PACKAGES, RESTATE_SERVER, EnvironmentFailed
 from benchmarks.postgres import SETTINGS, running
 from benchmarks.workloads import WORKLOADS
+
+Measured = tuple[list[Record], dict[str, str]]
 
 OUT = Path(__file__).parent / "out" / "latest.json"
 
@@ -41,7 +46,7 @@ def candidates(asked: argparse.Namespace) -> list[Candidate]:
     return [plan.quick(each) for each in found] if asked.quick else found
 
 
-async def measure(asked: argparse.Namespace, found: list[Candidate], home: Path) -> tuple[list[Record], dict[str, str]]:
+async def measure(asked: argparse.Namespace, found: list[Candidate], home: Path) -> Measured:
     """All rounds, one measurement after the other; one that fails is told and left out."""
     records: list[Record] = []
     home.chmod(0o711)  # the server may have to run as another user
@@ -79,6 +84,13 @@ def _in_short(record: Record) -> str:
     return "  ".join(f"{name} {record.metrics[name]:,.4g}" for name in shown if name in record.metrics)
 
 
+async def _until_told(work: Coroutine[Any, Any, Measured]) -> Measured:
+    """SIGTERM ends it as Ctrl-C does: nothing is left running."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
+
+
 def main() -> int:
     """The exit code."""
     asked = options()
@@ -88,7 +100,7 @@ def main() -> int:
         print(problem, file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(prefix="saga-benchmarks-") as home:
-        records, facts = asyncio.run(measure(asked, found, Path(home)))
+        records, facts = asyncio.run(_until_told(measure(asked, found, Path(home))))
     rows = report.gathered(records)
     report.write(rows, facts, OUT)
     print("\n".join(f"{name}: {value}" for name, value in facts.items()), report.table(rows), sep="\n\n")

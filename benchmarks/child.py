@@ -55,8 +55,6 @@ class Child:
 
     async def leave(self) -> None:
         """Waits until it has ended by itself, after its last report."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
         async with asyncio.timeout(FAREWELL):
             code = await self._process.wait()
         if code != 0:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -250,22 +252,29 @@ class _Channel:
     def __init__(self) -> None:
         self._out = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)
+        self._loop = asyncio.get_running_loop()
+        self._words: asyncio.Queue[str] = asyncio.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        for line in sys.stdin:
+            self._loop.call_soon_threadsafe(self._words.put_nowait, line)
+        os.killpg(0, signal.SIGKILL)  # the conductor is gone: so is this process, with the server it may have started
 
     def say(self, report: Report) -> None:
         print(json.dumps(report), file=self._out, flush=True)
 
-    async def hear(self) -> bool:
-        """False when the conductor is gone."""
-        return bool(await asyncio.to_thread(sys.stdin.readline))
+    async def hear(self) -> None:
+        await self._words.get()
 
 
-async def _play(system: System, order: Order, channel: _Channel) -> None:
+async def _play(system: System, order: Order) -> None:
+    channel = _Channel()
     await system.begin()
     try:
         async for report in WORKLOADS[order.workload].script(system, order):
             channel.say({"server": system.server, "stores_in": system.stores_in, **report})
-            if not await channel.hear():
-                break
+            await channel.hear()
     finally:
         await system.end()
 
@@ -283,6 +292,6 @@ def play(make: Callable[[Order], System]) -> None:
     """The main program of an adapter; its order is the first argument."""
     order = Order(**json.loads(sys.argv[1]))
     with asyncio.Runner(loop_factory=_new_loop) as runner:
-        runner.run(_play(make(order), order, _Channel()))
+        runner.run(_play(make(order), order))
     sys.stderr.flush()
     os._exit(0)  # some systems leave threads behind that never end

@@ -75,15 +75,18 @@ def _part(what: str) -> str:
 # -- keys of the language
 
 
-def _keys(name: str, *only: str) -> str:
-    """The keys of a map of the schema, or some of them."""
-    found = _maps()[name]
-    required = found.get("required", [])
+def _keys(*wanted: str) -> str:
+    """The keys of maps of the schema, as one table. ``wanted``: ``Map`` or ``Map:key,key`` each."""
     lines = ["| key | value | meaning |", "|---|---|---|"]
-    for key in only or found["properties"]:
-        schema = found["properties"][key]
-        must = " Required." if key in required else ""
-        lines.append(f"| `{key}` | {_kind(schema)} | {_meaning(schema)}{must} |")
+    for each in wanted:
+        name, _, only = each.partition(":")
+        found = _maps()[name]
+        # Of maps that stand for each other, none of the keys that tell them apart is required.
+        required = found.get("required", []) if len(wanted) == 1 else []
+        for key in only.split(",") if only else found["properties"]:
+            schema = found["properties"][key]
+            must = " Required." if key in required else ""
+            lines.append(f"| `{key}` | {_kind(schema)} | {_meaning(schema)}{must} |")
     return "\n".join([*lines, ""])
 
 
@@ -146,7 +149,7 @@ def _with_inner(command: click.Command, path: str) -> Iterator[str]:
         for name, inner in command.commands.items():
             yield from _with_inner(inner, f"{path} {name}")
         return
-    context = click.Context(command, info_name=path, max_content_width=88, terminal_width=88)
+    context = click.Context(command, info_name=path, terminal_width=88, help_option_names=["-h", "--help"])
     yield f"### {path}\n\n```text\n{command.get_help(context)}\n```\n"
 
 

@@ -95,12 +95,13 @@ class Dbos(System):
 
     async def park(self, number: int, *, attended: bool) -> None:
         name = self.address(number)
-        reached[name] = asyncio.Event()
+        event = reached[name] = asyncio.Event()
         with SetWorkflowID(name):
             handle = await DBOS.start_workflow_async(waiting, number)
         if attended:
             self.handles[number] = asyncio.ensure_future(handle.get_result())
-        await reached.pop(name).wait()
+        await event.wait()
+        del reached[name]
 
     def address(self, number: int) -> str:
         return f"{self.mark}-{number}"

@@ -111,7 +111,7 @@ def test_steps_that_were_not_come_to_are_not_named() -> None:
         ([*TO_THE_WAIT, cancel(3)], "reserve", StepState.UNDOING, ""),
         ([*TO_THE_WAIT, cancel(3), ActionSucceeded(4, UNDO, 1, None)], "reserve", StepState.UNDONE, ""),
         ([*TO_THE_WAIT, cancel(3), ActionSucceeded(4, UNDO, 1, None)], "mail", StepState.RUNNING, ""),
-        ([*TO_THE_WAIT, cancel(3), ActionRejected(4, UNDO, 1, "no")], "reserve", StepState.UNDO_FAILED, ""),
+        ([*TO_THE_WAIT, cancel(3), ActionRejected(4, UNDO, 1, "no")], "reserve", StepState.UNDO_FAILED, "no"),
         (
             [*TO_THE_WAIT, cancel(3), ActionRejected(4, UNDO, 1, "no"), StepSkipped(5, 5, "me", "why", "reserve")],
             "reserve",

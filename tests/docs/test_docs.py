@@ -67,8 +67,8 @@ def test_sagas_are_valid(tmp_path: Path) -> None:
         places[str(path)] = block
     command = [sys.executable, "-m", "saga.cli", "validate", "--json", *places]
     found = json.loads(subprocess.run(command, capture_output=True, text=True, cwd=tmp_path).stdout)
-    wrong = {path for path in places for problem in found["problems"] if _is_error_of(problem, path)}
-    assert [places[path].place for path in wrong if "wrong" not in places[path].words] == [], found["problems"]
+    wrong = {path for path in places for problem in found if _is_error_of(problem, path)}
+    assert [places[path].place for path in wrong if "wrong" not in places[path].words] == [], found
     assert [block.place for path, block in places.items() if "wrong" in block.words and path not in wrong] == []
 
 

@@ -31,13 +31,20 @@ _MOST = 200
 @click.command(name="list")
 @click.option("--saga", metavar="NAME", help="Runs of this saga.")
 @click.option(
-    "--status", "statuses", multiple=True, type=click.Choice(_WORDS), help="Runs that stand so; may be repeated."
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice(_WORDS),
+    metavar="STATUS",
+    help=f"Runs that stand so: {', '.join(_WORDS)}. May be given more than once.",
 )
 @click.option("--business-status", "--shown", "shown", metavar="WORD", help="Runs that show this business status.")
 @click.option("--label", metavar="KEY=VALUE", help="Runs with this label.")
 @click.option("--waiting-for", metavar="SIGNAL", help="Runs that wait for this signal.")
 @click.option("--since", metavar="DURATION", help="Runs started within this time, such as 2h or 7d.")
-@click.option("--limit", type=click.IntRange(1, _MOST), default=20, show_default=True, help="At most so many.")
+@click.option(
+    "--limit", type=click.IntRange(1, _MOST), default=20, metavar="N", help=f"At most so many (20; up to {_MOST})."
+)
 @click.option("--cursor", metavar="CURSOR", help="Go on after this one; the page before says which.")
 @click.option("--all", "everywhere", is_flag=True, help="Runs of all projects, not only of this folder's.")
 @json_option

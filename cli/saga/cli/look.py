@@ -51,7 +51,7 @@ def _held(mine: Mine, held: str | None) -> StepLook | None:
 
 def _look(state: State, step: Step, mine: Mine, now: int) -> StepLook:
     if mine.undo is not None and mine.undo.stage in _UNDOS:
-        return StepLook(_UNDOS[mine.undo.stage], _said_of_undo(mine, mine.undo))
+        return StepLook(_UNDOS[mine.undo.stage], _said_of_undo(state, step, mine, mine.undo))
     match mine.progress:
         case Progress.RUNNING:
             return StepLook(StepState.RUNNING, _nth(mine))
@@ -79,8 +79,10 @@ def _failed(state: State, step: Step, mine: Mine) -> StepLook:
     return StepLook(StepState.FAILED, ", ".join(filter(None, (code, passed_over))))
 
 
-def _said_of_undo(mine: Mine, undo: UndoState) -> str:
-    """What made the step itself fail, if it did; what is wrong with its undo; or how often that was tried."""
+def _said_of_undo(state: State, step: Step, mine: Mine, undo: UndoState) -> str:
+    """What is wrong with the undo; what made the step itself fail, if it did; or how often the undo was tried."""
+    if undo.stage is Unwound.STUCK and state.trouble is not None and state.trouble.step == step.index:
+        return state.trouble.code
     if undo.stage is Unwound.SKIPPED:
         return f"settled by {undo.note}"
     if undo.note:

@@ -11,10 +11,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout, also for errors.")
 
-RUN_HELP = """\b
-RUN is an address such as checkout/o-1, the bare id where only one run
-has it, @latest, or checkout/@latest."""
-
 
 def run_argument(function: F) -> F:
     """The argument RUN."""

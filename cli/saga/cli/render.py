@@ -75,9 +75,7 @@ def _subject(subject: str | None, run: str | None, failure: str | None) -> tuple
     if run is not None and subject is not None and path is None:
         raise usage(f"{subject} is no saga file, and --run names another run", "name one of the two")
     if failure is not None and address is not None:
-        raise usage(
-            "a picture shows either a run or a failure", "name the file: saga render FILE --failure STEP"
-        )
+        raise usage("a picture shows either a run or a failure", "name the file: saga render FILE --failure STEP")
     definition = None if path is None else _definition(path)
     if address is None:
         assert definition is not None
