@@ -46,13 +46,18 @@ def candidates(asked: argparse.Namespace) -> list[Candidate]:
     return [plan.quick(each) for each in found] if asked.quick else found
 
 
+def rounds(asked: argparse.Namespace) -> int:
+    """How many."""
+    return 1 if asked.quick else int(asked.rounds)
+
+
 async def measure(asked: argparse.Namespace, found: list[Candidate], home: Path) -> Measured:
     """All rounds, one measurement after the other; one that fails is told and left out."""
     records: list[Record] = []
     home.chmod(0o711)  # the server may have to run as another user
     async with running(home / "postgres") as postgres:
         conductor = Conductor(postgres, home, quick=asked.quick)
-        for number in range(1 if asked.quick else asked.rounds):
+        for number in range(rounds(asked)):
             for workload, candidate in plan.in_order(found):
                 if asked.only and workload not in asked.only:
                     continue
@@ -99,12 +104,16 @@ def main() -> int:
     except EnvironmentFailed as problem:
         print(problem, file=sys.stderr)
         return 1
-    with tempfile.TemporaryDirectory(prefix="saga-benchmarks-") as home:
-        records, facts = asyncio.run(_until_told(measure(asked, found, Path(home))))
-    rows = report.gathered(records)
+    try:
+        with tempfile.TemporaryDirectory(prefix="saga-benchmarks-") as home:
+            records, facts = asyncio.run(_until_told(measure(asked, found, Path(home))))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 130
+    rows = report.gathered(records, [candidate.name for candidate in found])
     report.write(rows, facts, OUT)
     print("\n".join(f"{name}: {value}" for name, value in facts.items()), report.table(rows), sep="\n\n")
-    return 0
+    wanted = sum(1 for workload, _ in plan.in_order(found) if not asked.only or workload in asked.only)
+    return 0 if len(records) == wanted * rounds(asked) else 1
 
 
 if __name__ == "__main__":

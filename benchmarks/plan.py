@@ -24,9 +24,9 @@ def limits() -> list[Candidate]:
     """The database without an engine: first the plain figure, then saga's own rows, then with saga's own statement."""
     rows: Sizes = {"raw": (200_000, 2)}
     return [
-        Candidate("raw: 300 bytes + state row", "benchmarks.systems.raw", OURS, rows, options={"rows": "state"}),
-        Candidate("raw: saga's journal rows", "benchmarks.systems.raw", OURS, rows, options={"rows": "journal"}),
-        Candidate("saga's store, no engine", "benchmarks.systems.raw", OURS, rows, options={"rows": "store"}),
+        Candidate("300 bytes and a state row", "benchmarks.systems.raw", OURS, rows, options={"rows": "state"}),
+        Candidate("journal rows of saga", "benchmarks.systems.raw", OURS, rows, options={"rows": "journal"}),
+        Candidate("the same by saga's store", "benchmarks.systems.raw", OURS, rows, options={"rows": "store"}),
     ]
 
 

@@ -57,8 +57,8 @@ class Row:
         return statistics.median(values) if values else None
 
 
-def gathered(records: Iterable[Record]) -> list[Row]:
-    """One row for each system in each workload, in order of appearance; disturbed rounds are left out if others are."""
+def gathered(records: Iterable[Record], systems: Sequence[str]) -> list[Row]:
+    """One row for each system in each workload, in these orders; disturbed rounds are left out if others are there."""
     groups: dict[tuple[str, str, int], list[Record]] = {}
     for record in records:
         groups.setdefault((record.workload, record.system, record.in_flight), []).append(record)
@@ -69,8 +69,8 @@ def gathered(records: Iterable[Record]) -> list[Row]:
         names = [name for name in METRICS if name in used[0].metrics]
         metrics = {name: [record.metrics[name] for record in used] for name in names}
         rows.append(Row(workload, system, in_flight, metrics, disturbed=not quiet))
-    order = list(WORKLOADS)
-    return sorted(rows, key=lambda row: order.index(row.workload))
+    workloads = list(WORKLOADS)
+    return sorted(rows, key=lambda row: (workloads.index(row.workload), systems.index(row.system)))
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -127,12 +127,11 @@ def _times(row: Row, rows: Sequence[Row]) -> str:
     reference = next((each for each in rows if (each.workload, each.system) == (row.workload, REFERENCE)), None)
     if reference is None or reference is row:
         return ""
-    fast, slow = ("p50", "p50") if row.median("p50") is not None else ("rate", "rate")
-    ours, theirs = reference.median(fast), row.median(slow)
-    if ours is None or theirs is None:
-        return ""
-    ratio = theirs / ours if fast == "p50" else ours / theirs
-    return f"**{ratio:.3g}**"
+    for name, sign in (("p50", -1), ("rate", 1)):
+        ours, theirs = reference.median(name), row.median(name)
+        if ours is not None and theirs is not None:
+            return f"**{(ours / theirs) ** sign:.3g}**"
+    return ""
 
 
 def _share(row: Row, rows: Sequence[Row]) -> str:

@@ -22,8 +22,8 @@ from uuid import UUID
 import asyncpg
 
 from saga.interpreter.embedded import EmbeddedPostgres
-from saga.interpreter.machine.status import Status
 from saga.interpreter.postgres import PostgresStore
+from saga.interpreter.status import Status
 from saga.interpreter.store import Batch, Change, NewRun, Row
 
 ROWS = 20_000

@@ -16,9 +16,9 @@ from saga.interpreter.actions.registry import Actions
 from saga.interpreter.actions.secrets import Secrets
 from saga.interpreter.codec import MESSAGE_KINDS
 from saga.interpreter.machine.events import SignalReceived
-from saga.interpreter.machine.status import Status
 from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.starting import new_run
+from saga.interpreter.status import Status
 from saga.interpreter.store import DefinitionRow, Message
 from saga.interpreter.worker import Worker
 from saga.schema.definition import Definition

@@ -21,7 +21,7 @@ from world import World
 
 from saga.interpreter.client import NotNow, Refused, RunEnded
 from saga.interpreter.machine.events import CancelRequested, RetryRequested, StepResolved
-from saga.interpreter.machine.status import Status
+from saga.interpreter.status import Status
 from saga.interpreter.store import DefinitionRow, RunRow, StoreUnavailable
 from saga.schema.definition import Definition
 from saga.schema.loader import load

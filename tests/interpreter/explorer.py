@@ -32,7 +32,7 @@ from saga.interpreter.machine.events import (
 )
 from saga.interpreter.machine.scope import key
 from saga.interpreter.machine.state import Phase, Progress, State, Unwound
-from saga.interpreter.machine.status import Status
+from saga.interpreter.status import Status
 from saga.schema.definition import Definition, Retry, Step, UndoKind
 from saga.schema.values import Value, dump
 

@@ -115,9 +115,7 @@ def test_a_replay_of_any_prefix_agrees(name: str, seed: int) -> None:
 
 def walk(explorer: Explorer, dice: random.Random) -> tuple[State, list[Command], list[Event]]:
     """A random story, as long as it goes or 40 events."""
-    state, wanted = machine.start(
-        explorer.definition, RUN, f"{explorer.definition.name}/x", explorer.given, 0
-    )
+    state, wanted = machine.start(explorer.definition, RUN, f"{explorer.definition.name}/x", explorer.given, 0)
     node = Node(state, Ledger(), wanted, None, None)
     events: list[Event] = []
     for _ in range(40):

@@ -1,4 +1,4 @@
-"""``saga db``: the database's schema."""
+"""``saga db``: the database's schema and address."""
 
 from __future__ import annotations
 
@@ -26,6 +26,30 @@ def upgrade(as_json: bool) -> int:
     be run at any time and from many places at once. The embedded Postgres is upgraded by itself.
     """
     return execute(_upgrade(as_json))
+
+
+@db.command()
+@json_option
+def url(as_json: bool) -> int:
+    """Print the address of the database, for psql and other tools. Starts the embedded Postgres if need be.
+
+    The embedded one is stopped again by the last command that leaves it, so keep a worker or psql running meanwhile.
+    """
+    return execute(_url(as_json))
+
+
+async def _url(as_json: bool) -> int:
+    given = os.environ.get(URL)
+    if given:
+        found = given
+    else:
+        async with embedded_url(announced=False) as embedded:
+            found = embedded
+    if as_json:
+        print_json({"url": found})
+    else:
+        click.echo(found)
+    return Exit.DONE
 
 
 async def _upgrade(as_json: bool) -> int:

@@ -16,7 +16,7 @@ from saga.cli.timeline import Entry, Timeline
 from saga.cli.wiring import Here
 from saga.cli.words import standing
 from saga.interpreter import machine
-from saga.interpreter.machine.status import Status
+from saga.interpreter.status import Status
 from saga.interpreter.store import RunRow, StoreUnavailable
 from saga.schema.values import Value, load
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from saga.interpreter.machine.status import Status
+from saga.interpreter.status import Status
 from saga.interpreter.store import RunRow, Store
 from saga.interpreter.worker import Worker
 

@@ -17,8 +17,8 @@ from saga.cli.records import run_record
 from saga.cli.screen import columns, note, out, print_json, say
 from saga.cli.wiring import execute, opened
 from saga.cli.words import STATUS_LOOKS, left, moment, span, standing, status_words
-from saga.interpreter.machine.status import Status
 from saga.interpreter.project import find_project
+from saga.interpreter.status import Status
 from saga.interpreter.store import RunRow, Store
 from saga.schema.durations import parse_duration
 from saga.schema.problems import visible

@@ -11,7 +11,7 @@ from saga.cli.words import counted, moment
 from saga.interpreter.machine.events import Ref, Timer
 from saga.interpreter.machine.state import Progress, State, UndoState, Unwound
 from saga.interpreter.machine.state import StepState as Mine
-from saga.interpreter.machine.status import Status
+from saga.interpreter.status import Status
 from saga.schema.definition import Definition, Step
 from saga.schema.drawing.shapes import Overlay, StepLook, StepState
 

@@ -34,7 +34,13 @@ _SAGA_FILE = re.compile(r".+\.ya?ml", re.IGNORECASE)
 @click.option("--run", metavar="RUN", help="Colour what this run has done; of FILE's saga, its bare id will do.")
 @click.option("--failure", metavar="STEP", help="Draw what is undone when this step fails.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="By default what -o ends in, else terminal.")
-@click.option("-o", "--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write it here.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write it here; - is stdout.",
+)
 def render(subject: str | None, run: str | None, failure: str | None, form: str | None, output: Path | None) -> int:
     """Draw a saga: its steps, waits and timeouts, the undo of each step, and the point of no return.
 
@@ -46,6 +52,7 @@ def render(subject: str | None, run: str | None, failure: str | None, form: str 
 
     A run is drawn with the text that it was started with. Files need no database.
     """
+    output = None if output == Path("-") else output
     chosen = _format(form, output)
     definition, look = _subject(subject, run, failure)
     _write(_draw(definition, look, failure, chosen, output), output)

@@ -46,11 +46,15 @@ async def _show(address: str, events: bool, as_json: bool) -> int:
             return Exit.DONE
         mail = await read_mail(here.store, story)
         works, command = await who_works(here, story.run)
+        undelivered = await here.store.undelivered(story.run.id)
     if as_json:
         signals = {"signals": [each._asdict() for each in mail], "worked_on": works}
+        signals["undelivered"] = undelivered
         print_json(story_record(story.run, story.timeline) | signals)
         return Exit.DONE
     _show_run(story, mail)
+    for problem in undelivered:
+        say(err(), "", Text(visible(f"not delivered: {problem}"), style="yellow"))
     if not works and not story.run.status.ended:
         note(f"nobody is working on this run; to work on it:  {command}")
     return Exit.DONE

@@ -12,7 +12,7 @@ from saga.cli.timeline import Timeline, Track, Try
 from saga.cli.words import STATUS_LOOKS, Look, clock, counted, left, moment, span, status_words
 from saga.interpreter.machine.events import FORWARD, Ref, Timer
 from saga.interpreter.machine.state import Phase, Progress, StepState, Unwound
-from saga.interpreter.machine.status import Status
+from saga.interpreter.status import Status
 from saga.schema.definition import Step, Verb
 from saga.schema.problems import visible
 

@@ -9,7 +9,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from saga.interpreter.machine.status import Status
+from saga.interpreter.status import Status
 from saga.interpreter.store import RunRow
 from saga.schema.problems import visible
 from saga.schema.values import Value

@@ -20,7 +20,8 @@ from saga.cli.wiring import Here, execute, load_actions, opened, performing
 from saga.cli.words import counted
 from saga.interpreter.project import find_project
 from saga.interpreter.starting import DEFAULT_QUEUE
-from saga.interpreter.worker import Settings, Worker
+from saga.interpreter.store import Fenced
+from saga.interpreter.worker import Settings, Worker, tune_process
 
 
 @click.command()
@@ -55,22 +56,27 @@ async def _worker(
     with interruptible() as stop:
         async with opened(announced=True) as here, performing(project, actions) as performer:
             number = await here.store.project(project.name)
-            employed = Worker(
-                here.store,
-                performer,
-                number,
-                queues=queues or (DEFAULT_QUEUE,),
-                settings=settings,
-                definitions=here.client.definitions,
-            )
             sagas = await register_all(here, project, number)
-            await employed.begin()
-            note(
-                f"worker {employed.number} works on project {project.name}: {counted(sagas, 'saga')}, "
-                f"{counted(len(actions.functions()), 'action')}; Ctrl-C hands over"
-            )
-            await _work(here, employed, number, stop, ends_idle)
-    return Exit.DONE
+            tune_process()
+            while True:
+                employed = Worker(
+                    here.store,
+                    performer,
+                    number,
+                    queues=queues or (DEFAULT_QUEUE,),
+                    settings=settings,
+                    definitions=here.client.definitions,
+                )
+                await employed.begin()
+                note(
+                    f"worker {employed.number} works on project {project.name}: {counted(sagas, 'saga')}, "
+                    f"{counted(len(actions.functions()), 'action')}; Ctrl-C hands over"
+                )
+                try:
+                    await _work(here, employed, number, stop, ends_idle)
+                    return Exit.DONE
+                except Fenced as problem:
+                    note(f"{problem}; others took its runs; it begins anew")
 
 
 async def _work(here: Here, employed: Worker, project: int, stop: asyncio.Event, ends_idle: bool) -> None:

@@ -16,8 +16,8 @@ from saga.interpreter.machine.events import Event, OperatorRequest, RetryRequest
 from saga.interpreter.machine.mailbox import handle
 from saga.interpreter.machine.operating import refusal
 from saga.interpreter.machine.state import Phase, State, Unread
-from saga.interpreter.machine.status import Status
 from saga.interpreter.starting import new_run
+from saga.interpreter.status import Status
 from saga.interpreter.store import DefinitionRow, Message, OutboxRow, Row, RunRow, Store
 from saga.schema.definition import Definition, Signal
 from saga.schema.problems import closest

@@ -8,7 +8,7 @@ from saga.interpreter import machine
 from saga.interpreter.live import LiveRun
 from saga.interpreter.machine.commands import Command, End, HandleTooLate, Park
 from saga.interpreter.machine.state import State
-from saga.interpreter.machine.status import Status
+from saga.interpreter.status import Status
 from saga.interpreter.store import Change, OutboxRow
 from saga.schema.definition import Definition
 from saga.schema.values import Value, dump

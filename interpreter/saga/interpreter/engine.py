@@ -22,7 +22,7 @@ from saga.interpreter.flights import Flights, Foreseen
 from saga.interpreter.live import LiveRun
 from saga.interpreter.machine.commands import CancelTimer, Command, End, Park, RunAction, StartTimer, StopAction
 from saga.interpreter.machine.events import ActionEvent, AttemptsLost, Event, Timer, TimerFired
-from saga.interpreter.machine.status import Status
+from saga.interpreter.status import Status
 from saga.interpreter.store import (
     Batch,
     Change,
@@ -259,7 +259,8 @@ class Engine:
             run.reading = False
         if run.gone:
             return
-        run.unread.extend(rows)
+        known = run.unread[-1].mseq if run.unread else run.seen  # a settling may have read them in the meantime
+        run.unread.extend(row for row in rows if row.mseq > known)
         self._pump(run, began)
         if not (run.gone or run.closing or run.turn_taken or run.unread or run.knocked):
             self._close(run, machine.resume(run.definition, run.state)[-1:])
@@ -278,6 +279,8 @@ class Engine:
     # -- commands
 
     def _carry_out(self, run: LiveRun, commands: Sequence[Command]) -> None:
+        if run.releasing:  # its attempts are declared lost, and its row may be another worker's by now
+            return
         for command in commands:
             if isinstance(command, RunAction):
                 self._flights.start(run, command)
@@ -333,6 +336,8 @@ class Engine:
 
         def judge(messages: list[InboxRow]) -> Batch:
             batch = Batch()
+            run.unread.clear()  # they are among these
+            run.knocked = False
             for message in messages:
                 run.seen = message.mseq
                 event = event_of(message, self._clock.now())
@@ -351,6 +356,8 @@ class Engine:
             self._closed(run, machine.status(run.state))
         else:
             self._carry_out(run, commands)
+            self._alarms.set_all(run)  # one may have been due while the run was closing
+            self._pump(run, 0)
 
     def _cannot_be_kept(self, run: LiveRun, why: str) -> None:
         """The database refuses this run's data: the run is held, its neighbours are none the worse for it."""

@@ -87,17 +87,15 @@ class _RolledBack(Exception):
 class _Lazy:
     """The transaction of an attempt, opened if the action asks for one."""
 
-    __slots__ = ("_flight", "_manager", "_store", "_worker", "opened")
+    __slots__ = ("_manager", "_store", "_worker", "opened")
 
-    def __init__(self, store: Store, worker: int, flight: Flight) -> None:
-        self._flight = flight
+    def __init__(self, store: Store, worker: int) -> None:
         self._store = store
         self._worker = worker
         self._manager: AbstractAsyncContextManager[Transaction] | None = None
         self.opened: Transaction | None = None
 
     async def __call__(self) -> Transaction:
-        self._flight.transactional = True
         self._manager = self._store.transaction(self._worker)
         self.opened = await self._manager.__aenter__()
         return self.opened
@@ -136,7 +134,7 @@ class Flights:
     def start(self, run: LiveRun, command: RunAction) -> None:
         """Makes an attempt."""
         ref = command.ref
-        flight = Flight(ref, command.attempt)
+        flight = Flight(ref, command.attempt, transactional=command.action.verb is Verb.SQL)
         run.flights[ref] = flight
         flight.task = self._loop.create_task(self._fly(run, flight, _attempt(run, command)))
         self._tasks.add(flight.task)
@@ -198,7 +196,7 @@ class Flights:
             self._tasks.discard(flight.task)
 
     async def _perform(self, run: LiveRun, flight: Flight, attempt: Attempt) -> None:
-        transaction = _Lazy(self._store, self._worker, flight)
+        transaction = _Lazy(self._store, self._worker)
         try:
             answer = await self._performer.perform(attempt, transaction)
             if transaction.opened is not None:
@@ -210,11 +208,11 @@ class Flights:
         except asyncio.CancelledError:
             await transaction.roll_back()
             answer = _nothing_known(flight, "stopped", "the attempt was asked to stop")
-        except (StoreUnavailable, NotCommitted) as problem:
+        except StoreUnavailable as problem:
             log.warning("%s %s: %s; trying again", run.state.address, attempt.step, problem)
             answer = Postponed(_AFTER_WEATHER)
         except Exception as problem:
-            objection = self._performer.objection(problem) if flight.committing else None
+            objection = self._objection(flight, problem)
             if objection is None:
                 self._desk.fail(problem)
                 return
@@ -223,6 +221,18 @@ class Flights:
             flight.committing = False
             self._desk.turn_over(run)
         self._answered(run, flight, answer)
+
+    def _objection(self, flight: Flight, problem: Exception) -> Answer | None:
+        """What it means that a transaction did not commit; None: it is the worker's problem.
+
+        Of a statement nothing is left then. A function may have done something elsewhere: nobody knows.
+        """
+        if isinstance(problem, NotCommitted):
+            return Postponed(_AFTER_WEATHER) if flight.transactional else Unknown("connection", str(problem))
+        said = self._performer.objection(problem) if flight.committing else None
+        if isinstance(said, Refusal) and not flight.transactional:
+            return Unknown(said.code, said.message)
+        return said
 
     def _answered(self, run: LiveRun, flight: Flight, answer: Answer) -> None:
         if flight.answered or run.gone:
@@ -259,7 +269,7 @@ class Flights:
 
 
 def _nothing_known(flight: Flight, code: str, message: str) -> Answer:
-    """What an attempt that was cut short answers: a transaction was rolled back, of all else nobody knows."""
+    """What an attempt that was cut short answers: a statement was rolled back, of all else nobody knows."""
     return Refusal(code, message) if flight.transactional else Unknown(code, message)
 
 

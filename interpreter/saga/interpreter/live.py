@@ -22,7 +22,7 @@ class Flight:
     task: asyncio.Task[None] | None = None
     answered: bool = False
     transactional: bool = False
-    """It works in a transaction: until that commits nothing has happened."""
+    """It is a statement in a transaction: until that commits nothing has happened."""
     committing: bool = False
     """Its transaction is writing the journal row: it is not cut off any more."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
-from saga.interpreter.machine.status import Status
+from saga.interpreter.status import Status
 
 
 class StoreUnavailable(Exception):
@@ -356,6 +356,10 @@ class Store(Protocol):
         """What the run has sent, delivered or not."""
         ...
 
+    async def undelivered(self, run: UUID) -> list[str]:
+        """Why messages that the run sends could not be delivered the last time they were tried."""
+        ...
+
     async def workers(self) -> list[WorkerInfo]:
         """The workers whose lease has not run out."""
         ...
@@ -406,11 +410,11 @@ class Store(Protocol):
         ...
 
     async def held(self, worker: int) -> list[str]:
-        """What the project's held runs lack, each once."""
+        """What the runs lack that this worker may claim once somebody offers it, each once."""
         ...
 
     async def offer(self, worker: int, holds: Sequence[str]) -> int:
-        """Wakes the project's runs held for one of these (``action:…``); returns how many."""
+        """Wakes the runs of `held` that lack one of these (``action:…``); returns how many."""
         ...
 
     async def sweep(self, worker: int) -> int:

@@ -12,9 +12,9 @@ from uuid import UUID
 
 import asyncpg
 
-from saga.interpreter.machine.status import Status
 from saga.interpreter.memory import MemoryStore
 from saga.interpreter.postgres import PostgresStore
+from saga.interpreter.status import Status
 from saga.interpreter.store import Batch, Change, Claimed, Message, NewRun, Row, RunRow, Store
 
 LEASE = 60_000_000

@@ -9,9 +9,9 @@ import asyncpg
 import pytest
 from store_world import HOUR, PostgresWorld, row, signal
 
-from saga.interpreter.machine.status import Status
 from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.columns import Query
+from saga.interpreter.status import Status
 from saga.interpreter.store import Batch, Change, Claimed, Fenced, Message, Store
 
 

@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 from store_world import PostgresWorld, row, signal
 
-from saga.interpreter.machine.status import Status
 from saga.interpreter.postgres import PostgresStore, upgrade
+from saga.interpreter.status import Status
 from saga.interpreter.store import Batch, Change, StoreMismatch
 
 

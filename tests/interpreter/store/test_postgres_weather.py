@@ -9,8 +9,8 @@ import pytest
 from proxy import Proxy
 from store_world import HOUR, LEASE, PostgresWorld, new_id, row, signal, until
 
-from saga.interpreter.machine.status import Status
 from saga.interpreter.postgres import PostgresStore
+from saga.interpreter.status import Status
 from saga.interpreter.store import Batch, Change, Fenced, OutboxRow, Store, StoreUnavailable
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from store_world import HOUR, World, new_id, signal, until
 
-from saga.interpreter.machine.status import Status
+from saga.interpreter.status import Status
 from saga.interpreter.store import Delivery, Message, OutboxRow
 
 
@@ -85,7 +85,7 @@ async def test_a_stuck_run_is_woken_by_a_message_only(world: World) -> None:
         assert await world.claimed(worker) == {}
         await world.store.send([Message(run, 21, "retry", None, "{}")])
         claimed = (await world.claimed(worker))[run]
-        assert (claimed.status, claimed.inbox[0].kind) == (status, 21)
+        assert (claimed.status, claimed.inbox[0].kind) == (Status.RUNNING, 21)
 
 
 async def test_a_signal_to_an_ended_run_is_stored_with_the_start_of_its_handler(world: World) -> None:

@@ -2,7 +2,7 @@ from uuid import UUID
 
 from store_world import HOUR, World, new_id
 
-from saga.interpreter.machine.status import Status
+from saga.interpreter.status import Status
 from saga.interpreter.store import Batch
 
 

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from store_world import World, new_id, row
 
-from saga.interpreter.machine.status import Status
+from saga.interpreter.status import Status
 from saga.interpreter.store import Batch, Change, OutboxRow
 
 

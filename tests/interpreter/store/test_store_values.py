@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from store_world import PostgresWorld, World, row, signal
 
-from saga.interpreter.machine.status import Status
+from saga.interpreter.status import Status
 from saga.interpreter.store import Batch
 from saga.schema.values import Value, ValueProblem, dump, load, normalise
 

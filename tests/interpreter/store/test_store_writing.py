@@ -3,7 +3,7 @@ import json
 import pytest
 from store_world import HOUR, World, new_id, row, signal
 
-from saga.interpreter.machine.status import Status
+from saga.interpreter.status import Status
 from saga.interpreter.store import Batch, Change, Fenced, OutboxRow, Row
 
 

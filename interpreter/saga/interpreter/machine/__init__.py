@@ -36,8 +36,8 @@ from saga.interpreter.machine.events import (
 from saga.interpreter.machine.mailbox import judge
 from saga.interpreter.machine.scope import key
 from saga.interpreter.machine.state import Phase, Progress, State, Trial, Unread, Unwound
-from saga.interpreter.machine.status import Status
 from saga.interpreter.machine.turn import Turn, Unanswerable
+from saga.interpreter.status import Status
 from saga.schema.definition import Definition, Step
 from saga.schema.values import Value
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from saga.interpreter.machine.events import Ref, Timer
-from saga.interpreter.machine.status import Status
+from saga.interpreter.status import Status
 from saga.schema.definition import Action
 from saga.schema.values import Value
 

@@ -9,8 +9,8 @@ from saga.interpreter.machine.events import DEADLINE, Ref
 from saga.interpreter.machine.scope import scope
 from saga.interpreter.machine.settling import error_of
 from saga.interpreter.machine.state import Phase, Progress
-from saga.interpreter.machine.status import Status
 from saga.interpreter.machine.turn import Turn, cause
+from saga.interpreter.status import Status
 from saga.schema.definition import Step
 from saga.schema.expressions import ExpressionFailed
 from saga.schema.values import ValueProblem

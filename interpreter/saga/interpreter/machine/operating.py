@@ -20,8 +20,8 @@ from saga.interpreter.machine.events import (
     Timer,
 )
 from saga.interpreter.machine.state import Phase, Progress, State, Unwound
-from saga.interpreter.machine.status import Status
 from saga.interpreter.machine.turn import Turn
+from saga.interpreter.status import Status
 from saga.schema.definition import Definition, Step
 
 

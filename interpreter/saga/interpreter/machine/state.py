@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from saga.interpreter.machine.events import Ref, Timer
-from saga.interpreter.machine.status import Status
+from saga.interpreter.status import Status
 from saga.schema.values import Value
 
 

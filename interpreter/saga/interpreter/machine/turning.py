@@ -11,8 +11,8 @@ from saga.interpreter.machine.events import Ref
 from saga.interpreter.machine.finishing import finish
 from saga.interpreter.machine.settling import disarm, error_of, is_one_way, settle
 from saga.interpreter.machine.state import Phase, Progress, Trouble
-from saga.interpreter.machine.status import Status
 from saga.interpreter.machine.turn import Turn
+from saga.interpreter.status import Status
 from saga.schema.definition import Step
 from saga.schema.values import Value
 

@@ -14,9 +14,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
-from saga.interpreter.machine.status import Status
 from saga.interpreter.memory.questions import MemoryQuestions
 from saga.interpreter.memory.tables import StoredRun, StoredWorker, Tables
+from saga.interpreter.status import Status
 from saga.interpreter.store import (
     CRASH_LIMIT,
     CRASHING,
@@ -197,16 +197,16 @@ class MemoryStore(MemoryQuestions):
 
     async def held(self, worker: int) -> list[str]:
         """See `Store.held`."""
-        project = self._worker(worker).project
-        return sorted({run.hold for run in self._tables.runs.values() if run.project == project and run.hold})
+        enlisted = self._worker(worker)
+        return sorted({run.hold for run in self._tables.runs.values() if enlisted.may_claim(run) and run.hold})
 
     async def offer(self, worker: int, holds: Sequence[str]) -> int:
         """See `Store.offer`."""
-        project, offered = self._worker(worker).project, set(holds)
+        enlisted, offered = self._worker(worker), set(holds)
         held = [
             run
             for run in self._tables.runs.values()
-            if run.project == project and run.hold in offered and run.owner is None and not run.status.ended
+            if enlisted.may_claim(run) and run.hold in offered and run.owner is None and not run.status.ended
         ]
         for run in held:
             run.hold = run.problem = None
@@ -239,9 +239,11 @@ class MemoryStore(MemoryQuestions):
         """See `Store.delivered`."""
         for row in rows:
             self._tables.undelivered.pop((row.run, row.seq, row.n), None)
+            self._tables.problems.pop((row.run, row.seq, row.n), None)
 
     async def undeliverable(self, row: OutboxRow, problem: str) -> None:
         """See `Store.undeliverable`."""
+        self._tables.problems[row.run, row.seq, row.n] = problem
         self._tables.postponed[row.run, row.seq, row.n] = self._tables.clock() + 30_000_000
 
     def transaction(self, worker: int) -> AbstractAsyncContextManager[Transaction]:

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from uuid import UUID
 
-from saga.interpreter.machine.status import Status
 from saga.interpreter.memory.tables import StoredRun, Tables
+from saga.interpreter.status import Status
 from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow, WorkerInfo
 
 
@@ -74,6 +74,10 @@ class MemoryQuestions:
     async def outbox(self, run: UUID) -> list[OutboxRow]:
         """See `Store.outbox`."""
         return sorted(row for row in self._tables.outbox.values() if row.run == run)
+
+    async def undelivered(self, run: UUID) -> list[str]:
+        """See `Store.undelivered`."""
+        return [problem for name, problem in self._tables.problems.items() if name[0] == run]
 
     async def workers(self) -> list[WorkerInfo]:
         """See `Store.workers`."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from saga.interpreter.machine.status import Status
+from saga.interpreter.status import Status
 from saga.interpreter.store import (
     NO_PROGRESS_KINDS,
     Change,
@@ -39,6 +39,10 @@ class StoredWorker:
     started_at: int
     lease_until: int
     mail: dict[UUID, None] = field(default_factory=dict)
+
+    def may_claim(self, run: StoredRun) -> bool:
+        """Whether the run is of this worker's project and, if it works for one run only, that run."""
+        return run.project == self.project and self.only in (None, run.id)
 
 
 @dataclass(slots=True)
@@ -97,6 +101,7 @@ class StoredRun:
     def put(self, message: Message, now: int) -> int:
         """Puts a message into the mailbox; its number."""
         mseq = self.mbox + 1
+        self.hold = None
         self.inbox.append(InboxRow(self.id, mseq, message.kind, message.name, message.key, message.data, now))
         if message.key is not None:
             self.keys.add((message.name, message.key))
@@ -126,7 +131,8 @@ class StoredRun:
     def claim(self, worker: int) -> Claimed:
         """Gives it to a worker."""
         lost, self.lost = self.lost, False
-        self.owner, self.due = worker, None
+        self.owner, self.due, self.waiting, self.problem = worker, None, (), None
+        self.status = Status.COMPENSATING if self.status is Status.COMPENSATING else Status.RUNNING
         return Claimed(
             id=self.id,
             definition=self.definition,
@@ -157,6 +163,7 @@ class Tables:
         self.workers: dict[int, StoredWorker] = {}
         self.outbox: dict[tuple[UUID, int, int], OutboxRow] = {}
         self.undelivered: dict[tuple[UUID, int, int], OutboxRow] = {}
+        self.problems: dict[tuple[UUID, int, int], str] = {}
         self.postponed: dict[tuple[UUID, int, int], int] = {}
         """When an outbox row that could not be delivered may be tried again."""
         self._enlisted = 0

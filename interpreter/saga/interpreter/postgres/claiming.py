@@ -14,11 +14,11 @@ from uuid import UUID
 
 import asyncpg
 
-from saga.interpreter.machine.status import Status
 from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.connections import Link, is_locked, is_weather, unavailable
 from saga.interpreter.postgres.hands import Hand
 from saga.interpreter.postgres.pools import Pools
+from saga.interpreter.status import Status
 from saga.interpreter.store import NO_PROGRESS_KINDS, Claimed, Fenced, InboxRow, Row, StoreUnavailable
 
 _Taken: TypeAlias = tuple[Claimed, int]

@@ -33,7 +33,8 @@ UPDATE saga.outbox o SET delivered_at = clock_timestamp()
 _UNDELIVERABLE = """
 UPDATE saga.outbox SET problem = $4, not_before = clock_timestamp() + interval '30 seconds'
  WHERE run = $1 AND seq = $2 AND n = $3 AND delivered_at IS NULL"""
-_HELD = "SELECT DISTINCT hold FROM saga.run WHERE project = $1 AND hold IS NOT NULL"
+_HELD = "SELECT DISTINCT hold FROM saga.run WHERE project = $1 AND hold IS NOT NULL AND id = coalesce($2, id)"
+_UNDELIVERED = "SELECT problem FROM saga.outbox WHERE run = $1 AND delivered_at IS NULL AND problem IS NOT NULL"
 
 
 class Messages:
@@ -116,13 +117,17 @@ class Messages:
         """See `Store.undeliverable`."""
         await self._link.ask(_UNDELIVERABLE, row.run, row.seq, row.n, problem)
 
-    async def held(self, project: int) -> list[str]:
-        """See `Store.held`."""
-        return [row[0] for row in await self._link.ask(_HELD, project)]
+    async def undelivered(self, run: UUID) -> list[str]:
+        """See `Store.undelivered`."""
+        return [row[0] for row in await self._link.ask(_UNDELIVERED, run)]
 
-    async def offer(self, project: int, holds: Sequence[str]) -> int:
+    async def held(self, project: int, only: UUID | None) -> list[str]:
+        """See `Store.held`."""
+        return [row[0] for row in await self._link.ask(_HELD, project, only)]
+
+    async def offer(self, project: int, only: UUID | None, holds: Sequence[str]) -> int:
         """See `Store.offer`."""
-        pools = [row[0] for row in await self._link.ask(statements.OFFER, project, list(holds))]
+        pools = [row[0] for row in await self._link.ask(statements.OFFER, project, list(holds), only)]
         self._bell.ring({pool_name(pool) for pool in pools})
         return len(pools)
 

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import asyncpg
 
-from saga.interpreter.machine.status import Status
 from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.connections import Link
 from saga.interpreter.postgres.lease_statements import IDLE_KINDS
+from saga.interpreter.status import Status
 from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow
 
 _SELECT = f"""

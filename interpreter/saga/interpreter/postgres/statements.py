@@ -153,7 +153,8 @@ SELECT id FROM s"""
 
 # A claim waits for nobody: locked runs keep their wake rows for the next round. Wake rows of runs that are gone go too.
 _TAKEN = """
-c AS (UPDATE saga.run r SET owner = $1, epoch = r.epoch + 1, due = NULL
+c AS (UPDATE saga.run r SET owner = $1, epoch = r.epoch + 1, due = NULL, waiting = NULL, problem = NULL,
+        status = CASE r.status WHEN 3 THEN 3 ELSE 1 END
    FROM l WHERE r.id = l.id AND r.owner IS NULL AND r.status < 10 AND r.hold IS NULL AND {due}
   RETURNING r.id, r.epoch, r.definition, r.project, r.pool, r.address, r.input, r.status, r.created_at, r.lost_epoch,
             r.crashes, r.crash_seq, r.mbox, r.mread)"""
@@ -209,7 +210,7 @@ m AS (SELECT run, count(*)::int AS total, array_agg(n ORDER BY n) AS ns, array_a
        WHERE NOT EXISTS (SELECT 1 FROM saga.inbox i WHERE i.run = x.run AND i.name = x.name AND i.key = x.key)
        GROUP BY run ORDER BY run),
 u AS (UPDATE saga.run r
-    SET mbox = r.mbox + m.total, due = CASE WHEN r.owner IS NULL THEN clock_timestamp() ELSE r.due END
+    SET mbox = r.mbox + m.total, hold = NULL, due = CASE WHEN r.owner IS NULL THEN clock_timestamp() ELSE r.due END
    FROM m WHERE r.id = m.run AND r.status < 10
   RETURNING r.id, r.mbox - m.total AS before, r.mbox, r.owner, r.pool, r.due, m.ns, m.kinds, m.names, m.keys, m.datas),
 i AS (INSERT INTO saga.inbox (run, mseq, kind, name, key, data)
@@ -245,7 +246,8 @@ UPDATE saga.run r SET shown = x.shown FROM f, unnest($2::uuid[], $3::text[]) AS 
 
 OFFER = """
 WITH u AS (UPDATE saga.run r SET hold = NULL, problem = NULL, due = clock_timestamp()
-   FROM (SELECT id FROM saga.run WHERE project = $1 AND hold = ANY($2::text[]) ORDER BY id) x
+   FROM (SELECT id FROM saga.run WHERE project = $1 AND hold = ANY($2::text[]) AND id = coalesce($3, id)
+          ORDER BY id) x
   WHERE r.id = x.id AND r.hold = ANY($2::text[]) AND r.owner IS NULL AND r.status < 10
   RETURNING r.pool, r.due, r.id),
 w AS (INSERT INTO saga.wake (pool, due, run) SELECT pool, due, id FROM u ON CONFLICT DO NOTHING)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
-from saga.interpreter.machine.status import Status
 from saga.interpreter.postgres import migrations, statements
 from saga.interpreter.postgres.bell import Bell, Ring, pool_name, worker_name
 from saga.interpreter.postgres.claiming import Claimer
@@ -19,6 +18,7 @@ from saga.interpreter.postgres.pools import Pools
 from saga.interpreter.postgres.questions import Questions
 from saga.interpreter.postgres.transactions import Transactions
 from saga.interpreter.postgres.writing import Writer
+from saga.interpreter.status import Status
 from saga.interpreter.store import (
     Batch,
     Claimed,
@@ -163,6 +163,10 @@ class PostgresStore:
         """See `Store.outbox`."""
         return await self._questions.outbox(run)
 
+    async def undelivered(self, run: UUID) -> list[str]:
+        """See `Store.undelivered`."""
+        return await self._messages.undelivered(run)
+
     async def workers(self) -> list[WorkerInfo]:
         """See `Store.workers`."""
         return await self._leases.workers()
@@ -225,11 +229,13 @@ class PostgresStore:
 
     async def held(self, worker: int) -> list[str]:
         """See `Store.held`."""
-        return await self._messages.held(self._hands.of(worker).project)
+        hand = self._hands.of(worker)
+        return await self._messages.held(hand.project, hand.only)
 
     async def offer(self, worker: int, holds: Sequence[str]) -> int:
         """See `Store.offer`."""
-        return await self._messages.offer(self._hands.of(worker).project, holds)
+        hand = self._hands.of(worker)
+        return await self._messages.offer(hand.project, hand.only, holds)
 
     async def sweep(self, worker: int) -> int:
         """See `Store.sweep`."""
