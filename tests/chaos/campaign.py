@@ -92,7 +92,7 @@ class Campaign:
             await tormenting
             await self.nemesis.relent()
             await self._all(lives)
-            await self._outbox_is_empty()
+            await self._all_is_done()
             await self.nemesis.dismiss()
         finally:
             watching.cancel()
@@ -239,18 +239,20 @@ class Campaign:
                     sent.unsure = True
                 await asyncio.sleep(0.1)
 
-    async def _outbox_is_empty(self) -> None:
-        """Waits until what runs sent out is delivered, and what that started has ended."""
+    async def _all_is_done(self) -> None:
+        """Waits until what runs sent out is delivered, what that started has ended, and the dead are buried."""
         connection = await self.world.connect()
         try:
             for _ in range(int(self.terms.patience / 0.1)):
                 left = await connection.fetchval(
                     "SELECT (SELECT count(*) FROM saga.outbox WHERE delivered_at IS NULL)"
                     " + (SELECT count(*) FROM saga.run WHERE status < 10)"
+                    " + (SELECT count(*) FROM saga.worker WHERE NOT pid = ANY($1))",
+                    list(self.world.forge.alive),
                 )
                 if not left:
                     return
                 await asyncio.sleep(0.1)
         finally:
             await connection.close()
-        raise AssertionError(f"{left} outbox rows and handlers are left over")
+        raise AssertionError(f"{left} outbox rows, handlers and dead workers are left over")

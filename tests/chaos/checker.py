@@ -414,7 +414,7 @@ async def _loose_ends(campaign: Campaign, found: list[Evidence]) -> Any:
     finally:
         await connection.close()
     for exit_ in campaign.world.forge.exits:
-        if exit_.code not in (0, 3, -9):
+        if exit_.code not in (0, 3, -9, -15):
             yield f"worker process {exit_.pid} ended with {exit_.code}"
 
 

@@ -42,7 +42,9 @@ async def work(order: dict[str, Any]) -> None:
     actions = Actions.load([Path(__file__).with_name("chaos_actions.py")])
     secrets = Secrets(dict(os.environ))
     settings = Settings(lease=order["lease"], concurrency=order["concurrency"])
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, os._exit, STOPPED)
     for _ in range(600):
+        store = None
         try:
             store = await PostgresStore.open(order["url"])
             project = await store.project(order["project"])
@@ -51,6 +53,8 @@ async def work(order: dict[str, Any]) -> None:
             await worker.begin()
             break
         except StoreUnavailable:
+            if store is not None:
+                await store.close()
             await asyncio.sleep(0.1)
     else:
         raise RuntimeError("the database was out of reach for a minute")
