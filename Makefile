@@ -19,8 +19,9 @@ check: $(READY)
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
+# `make bench PEERS=1` measures others too; BENCH takes any option of `python -m benchmarks`, such as --quick.
 bench: $(READY)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(if $(PEERS),--peers) $(BENCH)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "saga needs Python 3.11 or newer: make PYTHON=python3.12 $@")'

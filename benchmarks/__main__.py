@@ -76,6 +76,7 @@ def about(version: str) -> dict[str, str]:
     """What the figures depend on."""
     settings = ", ".join(f"{name}={value}" for name, value in SETTINGS.items())
     return {
+        "options": " ".join(sys.argv[1:]) or "none",
         "at": time.strftime("%Y-%m-%d %H:%M:%S %z"),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}",
         "python": platform.python_version(),

@@ -25,7 +25,7 @@ SETTINGS = {
 class Postgres:
     """``pid``: of the postmaster, whose children do the work."""
 
-    def __init__(self, server: EmbeddedPostgres, admin: asyncpg.Connection) -> None:
+    def __init__(self, server: EmbeddedPostgres, admin: asyncpg.Connection[asyncpg.Record]) -> None:
         self._server = server
         self._admin = admin
         self.pid = int((server.home / "data" / "postmaster.pid").read_text().split()[0])

@@ -9,6 +9,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
+from typing import TypeAlias
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -25,7 +26,7 @@ SIZE = 100
 """Rows in a commit."""
 CONNECTIONS = 2
 
-Connection = asyncpg.Connection
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 STATE_TABLES = """
 CREATE TABLE steps (run uuid, seq int, name text NOT NULL, data jsonb NOT NULL, PRIMARY KEY (run, seq));

@@ -20,7 +20,7 @@ from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.starting import new_run
 from saga.interpreter.status import Status
 from saga.interpreter.store import DefinitionRow, Message
-from saga.interpreter.worker import Worker
+from saga.interpreter.worker import Worker, tune_process
 from saga.schema.definition import Definition
 from saga.schema.loader import load
 
@@ -46,6 +46,7 @@ class Saga(System):
         self.runs: dict[int, UUID] = {}
         self.ends: dict[int, asyncio.Future[Status]] = {}
         await self.worker.begin()
+        tune_process()  # as `saga worker` does
         self.working = asyncio.ensure_future(self.worker.run())
         self.working.add_done_callback(_give_up)
 

@@ -14,6 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from bout import Bout, fight
 from campaign import Terms
 from nemesis import Plague
+from walk import PATHS, Walker
+from world import World
 
 
 def main() -> int:
@@ -32,18 +34,43 @@ def main() -> int:
     parser.add_argument("--silences", type=int, default=5)
     parser.add_argument("--lease", type=float, default=4.0)
     parser.add_argument("--patience", type=float, default=300.0, help="seconds for the last run to end, in the calm")
+    parser.add_argument("--walk", action="store_true", help="break three runs at every message instead")
     asked = parser.parse_args()
+    if asked.walk:
+        return asyncio.run(walk())
     plague = Plague(
         asked.kills, asked.crashes, asked.zombies, asked.naps, asked.leaves, asked.eaten, asked.silences, asked.lease
     )
     terms = Terms(
-        asked.seed, asked.sagas, asked.shapes, asked.workers, asked.minutes * 60, plague, patience=asked.patience, durable=True
+        asked.seed,
+        asked.sagas,
+        asked.shapes,
+        asked.workers,
+        asked.minutes * 60,
+        plague,
+        patience=asked.patience,
+        durable=True,
     )
     began = time.monotonic()
     bout: Bout = asyncio.run(fight(terms))
     print(f"seed {asked.seed}, {time.monotonic() - began:.0f} s")
     print(bout.report())
     return 1 if bout.problems else 0
+
+
+async def walk() -> int:
+    """Every path, at every message, in both ways."""
+    world = World()
+    await world.begin()
+    walker = Walker(world, [])
+    try:
+        for name in PATHS:
+            for how in ("kill", "lose"):
+                print(f"{name}, {how}: disturbed at {await walker.walk(name, how)} messages", flush=True)
+    finally:
+        await world.end()
+    print("\n".join([f"{len(walker.problems)} problems", *walker.problems]))
+    return 1 if walker.problems else 0
 
 
 if __name__ == "__main__":

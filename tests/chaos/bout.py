@@ -26,7 +26,12 @@ class Bout:
         counts = [f"  {number:>8}  {what}" for what, number in sorted(self.counts.items())]
         problems = [f"  {problem}" for problem in self.problems[:50]] or ["  none"]
         return "\n".join(
-            [f"chaos, seed {self.seed}", *counts, f"{len(self.problems)} problems (evidence: {self.folder}):", *problems]
+            [
+                f"chaos, seed {self.seed}",
+                *counts,
+                f"{len(self.problems)} problems (evidence: {self.folder}):",
+                *problems,
+            ]
         )
 
 
@@ -47,7 +52,9 @@ async def fight(terms: Terms) -> Bout:
         bout.counts = verdict.counts
         bout.problems += toothless(terms, verdict.counts)
         if any(exit_.code == 4 for exit_ in world.forge.exits):
-            bout.problems += [f"{name}: {log[-1500:]}" for name, log in world.forge.logs().items() if "Traceback" in log]
+            bout.problems += [
+                f"{name}: {log[-1500:]}" for name, log in world.forge.logs().items() if "Traceback" in log
+            ]
     finally:
         await world.end()
     if not bout.problems:

@@ -31,6 +31,11 @@ _LATE = 3.0
 """Seconds after which a run that still waits gets the signals that were meant to be late."""
 
 
+def _wanted(waiting: tuple[str, ...], patient: bool) -> Callable[[Letter], bool]:
+    """Signals that an open wait takes; the late ones only once patience is over."""
+    return lambda letter: letter.signal in waiting and not (letter.when == "late" and patient)
+
+
 @dataclass(frozen=True)
 class Terms:
     """How large a campaign is. Times in seconds."""
@@ -97,6 +102,7 @@ class Campaign:
         finally:
             watching.cancel()
             tormenting.cancel()
+            await asyncio.gather(watching, tormenting, return_exceptions=True)
 
     async def _all(self, lives: list[asyncio.Future[None]]) -> None:
         _, open_ = await asyncio.wait(lives, timeout=self.terms.patience)
@@ -146,9 +152,7 @@ class Campaign:
             if not waiting:
                 waiting_since = loop.time()
             patient = loop.time() - waiting_since < _LATE
-            await self._post(
-                life, todo, lambda letter: letter.signal in waiting and not (letter.when == "late" and patient)
-            )
+            await self._post(life, todo, _wanted(waiting, patient))
         del self._seen[life.row.id]
         await self._post(life, todo, lambda letter: True)
 
@@ -160,25 +164,27 @@ class Campaign:
 
     async def _watch(self) -> None:
         """Looks at every open run a few times a second, past the proxy."""
-        connection: asyncpg.Connection[asyncpg.Record] | None = None
         while True:
-            await asyncio.sleep(0.1)
-            try:
-                connection = connection or await self.world.connect()
-                rows = await connection.fetch(
-                    "SELECT id, status, waiting, problem::text FROM saga.run WHERE id = ANY($1)", list(self._seen)
-                )
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                if connection is not None:
+            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                connection = await self.world.connect()
+                try:
+                    await self._watch_through(connection)
+                finally:
                     connection.terminate()
-                connection = None
-                continue
+            await asyncio.sleep(0.1)
+
+    async def _watch_through(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        while True:
+            rows = await connection.fetch(
+                "SELECT id, status, waiting, problem::text FROM saga.run WHERE id = ANY($1)", list(self._seen)
+            )
             for row in rows:
                 if row[0] in self._seen:
                     self._seen[row[0]] = (Status(row[1]), tuple(row[2] or ()), row[3])
             async with self._looked:
                 self._turn += 1
                 self._looked.notify_all()
+            await asyncio.sleep(0.1)
 
     # -- people
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
 from campaign import Campaign, Life
 from model import allowed
+from world import World
 
 from saga.interpreter import machine
 from saga.interpreter.codec import decode
@@ -73,9 +75,9 @@ class Verdict:
 async def check(campaign: Campaign) -> Verdict:
     """Looks at everything, once all has ended and every worker has left."""
     verdict = Verdict()
-    found = await _gather(campaign)
+    found = await gather(campaign.world, campaign.lives)
     for evidence in found:
-        for problem in _problems(evidence, verdict.counts):
+        for problem in problems(evidence, verdict.counts):
             verdict.broken.append(f"{evidence.run.address} ({evidence.run.id}): {problem}")
     verdict.broken += [problem async for problem in _loose_ends(campaign, found)]
     _count(campaign, found, verdict.counts)
@@ -85,8 +87,8 @@ async def check(campaign: Campaign) -> Verdict:
 # -- gathering
 
 
-async def _gather(campaign: Campaign) -> list[Evidence]:
-    world = campaign.world
+async def gather(world: World, lives: Sequence[Life]) -> list[Evidence]:
+    """Everything that is known about these runs."""
     calls: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for call in world.ledger():
         calls[call["key"].partition("/")[0]][call["key"]].append(call)
@@ -104,7 +106,7 @@ async def _gather(campaign: Campaign) -> list[Evidence]:
         effects[name.partition("/")[0]][name] += 1
     await connection.close()
     found = []
-    for life in campaign.lives:
+    for life in lives:
         assert life.row is not None
         number = life.row.id
         run = await world.stores[0].run(number)
@@ -131,13 +133,15 @@ async def _gather(campaign: Campaign) -> list[Evidence]:
 # -- one run
 
 
-def _problems(evidence: Evidence, counts: Counter[str]) -> Iterator[str]:
+def problems(evidence: Evidence, counts: Counter[str]) -> Iterator[str]:
+    """Every promise that is broken for one run."""
     yield from _journal(evidence, counts)
     yield from _replay(evidence)
     yield from _end(evidence)
     yield from _calls(evidence)
     yield from _answers(evidence)
     yield from _signals(evidence, counts)
+    yield from _fates(evidence)
     yield from _undoing(evidence, counts)
 
 
@@ -296,15 +300,18 @@ def _signals(evidence: Evidence, counts: Counter[str]) -> Iterator[str]:
             yield f"signal {sent.letter.key} was answered {sent.answers} and is lost"
         if new > 1 or (new == 0 and answers["duplicate"] and not sent.unsure):
             yield f"signal {sent.letter.key} was answered {sent.answers}"
+
+
+def _fates(evidence: Evidence) -> Iterator[str]:
+    """What became of every message: read once, in order, and nothing is forgotten."""
+    state = evidence.state
+    assert state is not None
     takers = Counter(fate for fate in state.fates.values() if fate.startswith("taken:"))
     if any(times > 1 for times in takers.values()):
         yield f"a wait took two signals: {takers}"
-    last: dict[str, int] = {}
-    for event in evidence.events:
-        if isinstance(event, SignalReceived):
-            if event.mseq <= last.get("", 0):
-                yield f"signal {event.mseq} was read twice, or out of order"
-            last[""] = event.mseq
+    read = [event.mseq for event in evidence.events if isinstance(event, SignalReceived)]
+    if any(later <= earlier for earlier, later in pairwise(read)):
+        yield f"signals were read twice, or out of order: {read}"
     late = {(row.seq, row.n) for row in evidence.outbox}
     for message in evidence.inbox:
         handled = message.kind == 0 and evidence.definition.signals[message.name].too_late is not None
@@ -327,7 +334,9 @@ def _undoing(evidence: Evidence, counts: Counter[str]) -> Iterator[str]:
     run, state, shape = evidence.run, evidence.state, evidence.life.case.shape
     assert state is not None
     passed = any(
-        isinstance(event, ActionSucceeded) and event.ref.undo == FORWARD and evidence.definition.node(event.ref.step).pivot
+        isinstance(event, ActionSucceeded)
+        and event.ref.undo == FORWARD
+        and evidence.definition.node(event.ref.step).pivot
         for event in evidence.events
     )
     compensated = run.status.word == "compensated"
@@ -368,7 +377,7 @@ def _order(evidence: Evidence) -> Iterator[str]:
     places = [order.index(name) for name in through]
     if places != sorted(places, reverse=True) or len(set(places)) < len(places):
         yield f"undone in the order {through}"
-    for newer, older in zip(through, through[1:], strict=False):
+    for newer, older in pairwise(through):
         first = [call for call in evidence.calls.get(f"{run.id}/{newer}/undo", ()) if call["effect"]]
         then = evidence.calls.get(f"{run.id}/{older}/undo", ())
         if first and then and first[0]["t"] > then[0]["t"]:
@@ -401,16 +410,22 @@ async def _loose_ends(campaign: Campaign, found: list[Evidence]) -> Any:
             number = await connection.fetchval(question)
             if number:
                 yield f"{number} {what}"
-        for left in await connection.fetch("SELECT id, pid, renewed_at, lease_until, clock_timestamp() FROM saga.worker"):
+        for left in await connection.fetch(
+            "SELECT id, pid, renewed_at, lease_until, clock_timestamp() FROM saga.worker"
+        ):
             yield f"worker {tuple(map(str, left))} is left"
         handlers = await connection.fetch("SELECT address, status FROM saga.run WHERE address LIKE 'apology/%'")
         if any(status != 10 for _, status in handlers):
             yield "a handler of late signals has not completed"
         wanted = {
-            f"apology/{json.loads(row.data)['id']}" for evidence in found for row in evidence.outbox if row.kind == "start"
+            f"apology/{json.loads(row.data)['id']}"
+            for evidence in found
+            for row in evidence.outbox
+            if row.kind == "start"
         }
-        if wanted != {address for address, _ in handlers}:
-            yield f"handlers of late signals: wanted and there differ by {wanted ^ {address for address, _ in handlers}}"
+        there = {address for address, _ in handlers}
+        if wanted != there:
+            yield f"handlers of late signals: wanted and there differ by {wanted ^ there}"
     finally:
         await connection.close()
     for exit_ in campaign.world.forge.exits:
@@ -433,5 +448,7 @@ def _count(campaign: Campaign, found: list[Evidence], counts: Counter[str]) -> N
         )
         counts["stuck"] += bool(evidence.life.reasons)
         counts["journal rows"] += len(evidence.rows)
-        counts["too late"] += sum(fate == "too_late" for fate in (evidence.state.fates if evidence.state else {}).values())
+        counts["too late"] += sum(
+            fate == "too_late" for fate in (evidence.state.fates if evidence.state else {}).values()
+        )
         counts["sql rows"] += sum(evidence.effects.values())

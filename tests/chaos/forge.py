@@ -1,7 +1,7 @@
-"""Makes worker processes quickly: one process that has imported everything, and forks a worker for each line it reads.
+"""Makes worker processes quickly: one process that has imported everything, and forks a worker for each line it gets.
 
-A line is a JSON object: ``url``, ``project`` (name), ``log`` (file), ``lease`` (seconds), ``concurrency``, and ``skew``,
-the seconds by which the worker's own clock is wrong. It answers ``{"pid"}``, and ``{"exit", "code"}`` whenever a worker
+A line is a JSON object: ``url``, ``project`` (name), ``log`` (file), ``lease`` (seconds), ``concurrency``, ``skew`` (by
+how many seconds the worker's own clock is wrong). It answers ``{"pid"}``, and ``{"exit", "code"}`` whenever a worker
 ends. Codes: 0 asked to stop, 3 fenced, 4 anything else, negative for a signal. When its input ends, all workers die.
 """
 
@@ -42,7 +42,8 @@ async def work(order: dict[str, Any]) -> None:
     actions = Actions.load([Path(__file__).with_name("chaos_actions.py")])
     secrets = Secrets(dict(os.environ))
     settings = Settings(lease=order["lease"], concurrency=order["concurrency"])
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, os._exit, STOPPED)
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     for _ in range(600):
         store = None
         try:
@@ -56,10 +57,14 @@ async def work(order: dict[str, Any]) -> None:
             if store is not None:
                 await store.close()
             await asyncio.sleep(0.1)
+            if stopping.is_set():
+                return
     else:
         raise RuntimeError("the database was out of reach for a minute")
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)
     print(f"worker {worker.number} begun", file=sys.stderr, flush=True)
+    if stopping.is_set():
+        worker.stop()
     await worker.run()
 
 

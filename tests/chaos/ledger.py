@@ -72,9 +72,7 @@ class Ledger:
         self._effects.add(key)
         return "done" if first else "again"
 
-    async def _answer(
-        self, request: web.Request, key: str, number: int, word: str, effect: str
-    ) -> web.StreamResponse:
+    async def _answer(self, request: web.Request, key: str, number: int, word: str, effect: str) -> web.StreamResponse:
         if effect == "refused":
             return _reply(409, {"code": "already_undone"})
         if word == "slow":

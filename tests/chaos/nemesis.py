@@ -29,7 +29,15 @@ class Plague:
     lease: float = 4.0
 
 
-_ROLES = ("saga writer", "saga writer", "saga writer", "saga claims", "saga sql steps", "saga sql steps", "saga heartbeat")
+_ROLES = (
+    "saga writer",
+    "saga writer",
+    "saga writer",
+    "saga claims",
+    "saga sql steps",
+    "saga sql steps",
+    "saga heartbeat",
+)
 
 
 class Nemesis:

@@ -110,6 +110,7 @@ class Proxy:
         self.lost: Counter[str] = Counter()
         """Questions and answers lost, by role and kind."""
         self._lines: set[Line] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._listening: asyncio.Server | None = None
 
     async def begin(self) -> None:
@@ -136,12 +137,16 @@ class Proxy:
         if self._listening is not None:
             self._listening.close()
         self.cut_all()
-        await asyncio.sleep(0)
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
     async def _met(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         line = Line(self, (reader, writer))
+        task = asyncio.current_task()
+        assert task is not None
         self._lines.add(line)
+        self._serving.add(task)
         try:
             await line.serve()
         finally:
             self._lines.discard(line)
+            self._serving.discard(task)

@@ -120,6 +120,11 @@ def _part(draw: random.Random, index: int, pivot: int | None) -> Part:
     return Part(name, kind, undo, optional=draw.random() < 0.15, condition=condition)
 
 
+def shape_of(name: str, parts: list[Part], final: str | None = None) -> Shape:
+    """A saga made of chosen parts."""
+    return Shape(name, _text(name, parts, final, False, random.Random(name)), tuple(parts), final, False)
+
+
 # -- the file
 
 

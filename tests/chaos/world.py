@@ -52,6 +52,7 @@ class Forge:
         self._born: asyncio.Queue[int] = asyncio.Queue()
         self._reading: asyncio.Task[None] | None = None
         self._made = 0
+        self._logs: dict[int, Path] = {}
         self._asking = asyncio.Lock()
 
     async def begin(self) -> None:
@@ -74,7 +75,15 @@ class Forge:
         order["log"] = str(self._folder / f"worker-{self._made}.log")
         async with self._asking:
             self._process.stdin.write(json.dumps(order).encode() + b"\n")
-            return await self._born.get()
+            pid = await self._born.get()
+        self._logs[pid] = Path(order["log"])
+        return pid
+
+    async def begun(self, pid: int) -> None:
+        """Waits until a worker is at work."""
+        async with asyncio.timeout(30):
+            while not (self._logs[pid].exists() and " begun" in self._logs[pid].read_text()):
+                await asyncio.sleep(0.02)
 
     def send(self, pid: int, number: signal.Signals) -> None:
         """Sends a signal to a worker that is still there."""

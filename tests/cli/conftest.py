@@ -151,11 +151,18 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._end, text.encode())
 
-    def end(self) -> int:
-        """Waits for the command's end; gives its exit code."""
-        give_up = time.monotonic() + PATIENCE
+    def end(self, pressing: str = "") -> int:
+        """Waits for the command's end; gives its exit code.
+
+        ``pressing``: a key a person would press again if nothing happened: readline does not hear a Ctrl-C that comes
+        in the instant between its prompt and its first look at the keyboard.
+        """
+        give_up, again = time.monotonic() + PATIENCE, time.monotonic() + 2
         while self._read():
             assert time.monotonic() < give_up, self.seen
+            if pressing and time.monotonic() > again:
+                self.type(pressing)
+                again += 2
         _, status = os.waitpid(self._process, 0)
         self._code = os.waitstatus_to_exitcode(status)
         return self._code

@@ -96,7 +96,7 @@ def test_ctrl_c_at_a_question_sends_nothing(saga, terminal):
     asked = terminal("signal", "o-1", "paid", "-p", "amount=5")
     asked.until("method (card | cash): ")
     asked.type("\x03")
-    assert asked.end() == 130
+    assert asked.end(pressing="\x03") == 130
     assert saga("show", "o-1", "--json").json["signals"] == []
 
 

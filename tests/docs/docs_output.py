@@ -12,10 +12,10 @@ _PASSING = re.compile(
 _CHANGING = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?"), "<time>"),
-    (re.compile(r"\b\d\d:\d\d:\d\d\b"), "<time>"),
+    (re.compile(r"\b\d\d:\d\d:\d\d\b|\b\d{16}\b"), "<time>"),
     (re.compile(r"\b(\d+d \d+h|\d+h \d\dm|\d+m \d\ds|\d+\.\d+s|\d+(?:ms|s|m))\b"), "<span>"),
     (re.compile(r"\bworker \d+\b"), "worker <n>"),
-    (re.compile(r"^(=+ )?(\d+ passed.*?) in <span>( =+)?$"), r"\2"),
+    (re.compile(r"\bthe database at \S+"), "the database at <place>"),
     (re.compile(r" {2,}"), " "),
 )
 

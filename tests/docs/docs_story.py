@@ -149,7 +149,7 @@ class Story:
         if self._patient:
             terminal.until(is_there, PATIENCE)
         else:
-            terminal.quiet(_UNTIL_QUIET)
+            terminal.quiet(_UNTIL_QUIET, 3 * _UNTIL_QUIET)
 
     def _homely(self, text: str) -> str:
         return text.replace(str(self._folder), HOME)
@@ -158,7 +158,8 @@ class Story:
         """What a user has: nothing of this machine's own settings of saga, and the command on the path."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("SAGA_", "PYTEST_", "COV_"))}
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
-        return kept | {"PATH": path, "TZ": "UTC", "NO_COLOR": "1", "SAGA_DATABASE_URL": self._url, "COLUMNS": "100"}
+        user = {"LOGNAME": "ada", "TZ": "UTC", "NO_COLOR": "1", "COLUMNS": "100", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        return kept | user | {"PATH": path, "SAGA_DATABASE_URL": self._url}
 
 
 async def _execute(url: str, text: str) -> None:

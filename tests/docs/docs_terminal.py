@@ -67,9 +67,10 @@ class Terminal:
                 return False
         return True
 
-    def quiet(self, seconds: float) -> None:
-        """Reads until nothing came for so long."""
-        while self._read(seconds):
+    def quiet(self, seconds: float, patience: float) -> None:
+        """Reads until nothing came for so many seconds, or the patience is at its end."""
+        give_up = time.monotonic() + patience
+        while time.monotonic() < give_up and self._read(seconds):
             pass
 
     def close(self) -> None:

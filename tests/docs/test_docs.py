@@ -9,11 +9,15 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol
 
 import click
 import pytest
+import pytest_asyncio
 import yaml
 from docs_output import fits
 from docs_pages import ROOT, Block, Page, other_pages, pages
@@ -32,6 +36,14 @@ LANGUAGES = {"yaml", "console", "python", "toml", "sql", "json", "sh", "ini", "e
 REFRESH = ".venv/bin/python tests/docs/refresh.py"
 
 
+class Server(Protocol):
+    """What is asked of ``postgres``."""
+
+    async def create_database(self, name: str) -> str: ...
+
+    async def drop_database(self, name: str) -> None: ...
+
+
 def in_language(*languages: str) -> list[Block]:
     return [block for block in BLOCKS if block.language in languages]
 
@@ -47,15 +59,37 @@ def test_every_block_is_of_a_kind_that_is_checked() -> None:
     assert [block.place for block in BLOCKS if block.language not in LANGUAGES] == []
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if any(block.language == "console" for block in page.blocks)], ids=lambda p: p.name
-)
-def test_commands_print_what_the_page_says(page: Page, tmp_path: Path, database_url: str) -> None:
-    for move in Story(page, tmp_path, database_url).play():
+PLAYED = [page for page in PAGES if any(block.language == "console" for block in page.blocks)]
+AT_ONCE = 3
+"""Pages that are played side by side: mostly they wait."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def played(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Future[None]]]:
+    """What came of each page: all are begun at once, each in a folder and a database of its own."""
+    names = {page.name: f"docs_{uuid.uuid4().hex[:16]}" for page in PLAYED}
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        yield {
+            page.name: threads.submit(
+                play, page, tmp_path_factory.mktemp("page"), await postgres.create_database(names[page.name])
+            )
+            for page in PLAYED
+        }
+    for name in names.values():
+        await postgres.drop_database(name)
+
+
+def play(page: Page, folder: Path, url: str) -> None:
+    for move in Story(page, folder, url).play():
         assert fits(move.said, move.printed), (
             f"{move.block.place}: $ {move.command}\n--- said\n{move.said}\n--- printed\n{move.printed}\n"
             f"--- if that is right: {REFRESH} {page.name}"
         )
+
+
+@pytest.mark.parametrize("page", PLAYED, ids=lambda page: page.name)
+def test_commands_print_what_the_page_says(page: Page, played: dict[str, Future[None]]) -> None:
+    played[page.name].result()
 
 
 def test_sagas_are_valid(tmp_path: Path) -> None:
@@ -85,10 +119,12 @@ def test_other_yaml_can_be_read(block: Block) -> None:
 def test_python_runs(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for other in in_language("python"):
         if other.path == block.path and other.file is not None:
+            (tmp_path / other.file).parent.mkdir(exist_ok=True)
             (tmp_path / other.file).write_text(other.text, "utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    exec(compile(block.text, block.place, "exec"), {"__name__": "a_page"})
+    file = tmp_path / (block.file or "a_page.py")
+    exec(compile(block.text, block.place, "exec"), {"__name__": "a_page", "__file__": str(file)})
     for name in [name for name, module in sys.modules.items() if _lies_in(module, tmp_path)]:
         del sys.modules[name]
 
