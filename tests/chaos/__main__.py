@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import shutil
 import sys
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from bout import Bout, fight
+from bout import KEPT, Bout, fight, smoke
 from campaign import Terms
 from nemesis import Plague
 from walk import PATHS, Walker
@@ -35,7 +36,10 @@ def main() -> int:
     parser.add_argument("--lease", type=float, default=4.0)
     parser.add_argument("--patience", type=float, default=300.0, help="seconds for the last run to end, in the calm")
     parser.add_argument("--walk", action="store_true", help="break three runs at every message instead")
+    parser.add_argument("--kept", action="store_true", help="play the small campaigns that once found something")
     asked = parser.parse_args()
+    if asked.kept:
+        return max(told(asyncio.run(fight(smoke(kept["seed"])))) for kept in KEPT)
     if asked.walk:
         return asyncio.run(walk())
     plague = Plague(
@@ -52,9 +56,14 @@ def main() -> int:
         durable=True,
     )
     began = time.monotonic()
-    bout: Bout = asyncio.run(fight(terms))
-    print(f"seed {asked.seed}, {time.monotonic() - began:.0f} s")
-    print(bout.report())
+    bout = asyncio.run(fight(terms))
+    print(f"{time.monotonic() - began:.0f} s")
+    return told(bout)
+
+
+def told(bout: Bout) -> int:
+    """Prints how it ended; the exit code."""
+    print(bout.report(), flush=True)
     return 1 if bout.problems else 0
 
 
@@ -69,6 +78,8 @@ async def walk() -> int:
                 print(f"{name}, {how}: disturbed at {await walker.walk(name, how)} messages", flush=True)
     finally:
         await world.end()
+    if not walker.problems:
+        shutil.rmtree(world.folder)
     print("\n".join([f"{len(walker.problems)} problems", *walker.problems]))
     return 1 if walker.problems else 0
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from campaign import Campaign, Terms
 from checker import check
+from nemesis import Plague
 from world import World
+
+KEPT: list[dict[str, Any]] = json.loads(Path(__file__).with_name("regressions.json").read_text())
+"""Seeds that have found something, and what. Faults fall at other moments each time: a seed is a likelihood."""
+
+_SMOKE = Plague(kills=7, crashes=2, zombies=1, naps=1, leaves=2, eaten=20, lease=2.0)
+
+
+def smoke(seed: int) -> Terms:
+    """The campaign of every test run: half a minute."""
+    return Terms(seed, sagas=150, shapes=50, workers=3, seconds=15, plague=_SMOKE, patience=60)
 
 
 @dataclass

@@ -253,7 +253,8 @@ class Campaign:
                 left = await connection.fetchval(
                     "SELECT (SELECT count(*) FROM saga.outbox WHERE delivered_at IS NULL)"
                     " + (SELECT count(*) FROM saga.run WHERE status < 10)"
-                    " + (SELECT count(*) FROM saga.worker WHERE NOT pid = ANY($1))",
+                    " + (SELECT count(*) FROM saga.worker WHERE NOT pid = ANY($1)"
+                    " OR lease_until < clock_timestamp())",
                     list(self.world.forge.alive),
                 )
                 if not left:

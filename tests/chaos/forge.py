@@ -96,13 +96,22 @@ def tell(**said: object) -> None:
 
 def main() -> None:
     children: set[int] = set()
+    try:
+        serve(children)
+    finally:  # also when nobody reads what we say any more
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+
+
+def serve(children: set[int]) -> None:
+    """Forks and buries until the input ends."""
     rest = b""
     while True:
         ready, _, _ = select.select([0], [], [], 0.02)
         if ready:
             chunk = os.read(0, 65536)
             if not chunk:
-                break
+                return
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 pid = os.fork()
@@ -115,8 +124,6 @@ def main() -> None:
             if found:
                 children.discard(pid)
                 tell(exit=pid, code=os.waitstatus_to_exitcode(status))
-    for pid in children:
-        os.kill(pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":

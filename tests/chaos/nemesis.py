@@ -159,14 +159,13 @@ class Nemesis:
         self._zombies.add(pid)
         self._world.forge.send(pid, signal.SIGSTOP)
         self._places[self._places.index(pid)] = 0
-        await asyncio.sleep(self._plague.lease + 3)
+        await self._world.declared_dead(pid)
         self._world.forge.send(pid, signal.SIGCONT)
-        ended = await self._world.forge.gone(pid, self._plague.lease)
-        if ended is None:  # nobody had declared it dead, as in the seconds after a crash of the database
-            self._world.forge.send(pid, signal.SIGKILL)
-            await self._world.forge.gone(pid, 10)
+        ended = await self._world.forge.gone(pid, 45)
         self._zombies.discard(pid)
-        self.faults["zombie"] += ended is not None and ended.code == 3
+        if ended is None:
+            raise AssertionError(f"worker process {pid} went on after it was declared dead")
+        self.faults["zombie"] += ended.code == 3
 
     # -- the network
 

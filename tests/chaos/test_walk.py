@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 
 import pytest
 from walk import PATHS, Walker
@@ -25,3 +26,4 @@ async def test_breaking_a_run_at_a_message_changes_nothing(name: str) -> None:
         await world.end()
     assert walker.problems == []
     assert min(killed, lost) >= 3, f"killed at {killed} messages and lost {lost} answers: too few to prove anything"
+    shutil.rmtree(world.folder)

@@ -188,6 +188,19 @@ class World:
         await self.server.start()
         self.faults["database crashes"] += 1
 
+    async def declared_dead(self, pid: int) -> None:
+        """Waits until no worker of that process is on the list any more."""
+        async with asyncio.timeout(60):
+            while True:
+                with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    connection = await self.connect()
+                    try:
+                        if not await connection.fetchval("SELECT count(*) FROM saga.worker WHERE pid = $1", pid):
+                            return
+                    finally:
+                        connection.terminate()
+                await asyncio.sleep(0.2)
+
     def ledger(self) -> list[dict[str, Any]]:
         """Every call, in order."""
         return [json.loads(line) for line in self.ledger_file.read_text().splitlines()]

@@ -1,4 +1,4 @@
-"""Whether a command printed what a page says: times, ids and durations do not count, and ``...`` stands for any lines."""
+"""Whether a command printed what a page says: times, ids and durations do not count, ``...`` stands for any lines."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ def settled(text: str) -> list[str]:
     for line in text.splitlines():
         if is_passing(line):
             continue
+        kept = line
         for pattern, word in _CHANGING:
-            line = pattern.sub(word, line)
-        lines.append(line.rstrip())
+            kept = pattern.sub(word, kept)
+        lines.append(kept.rstrip())
     while lines and not lines[-1]:
         lines.pop()
     return lines

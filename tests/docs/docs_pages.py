@@ -89,7 +89,10 @@ def _anchor(heading: str) -> str:
 
 def pages() -> list[Page]:
     """The README and every page of the documentation."""
-    return [Page(ROOT / "README.md"), *(Page(path) for folder in FOLDERS for path in sorted((ROOT / folder).glob("*.md")))]
+    return [
+        Page(ROOT / "README.md"),
+        *(Page(path) for folder in FOLDERS for path in sorted((ROOT / folder).glob("*.md"))),
+    ]
 
 
 def other_pages() -> list[Page]:

@@ -36,7 +36,17 @@ signals:
     "steps": "steps:\n  work:\n    call: work.do\n    compensate: none\n",
 }
 """What a fragment need not say."""
-FILE_KEYS = (*_PARTS, "description", "id_reuse", "labels", "defaults", "compensation", "deadline", "webhooks", "finally")
+FILE_KEYS = (
+    *_PARTS,
+    "description",
+    "id_reuse",
+    "labels",
+    "defaults",
+    "compensation",
+    "deadline",
+    "webhooks",
+    "finally",
+)
 """Keys of a file; a fragment without any of these and `output` is the inside of `steps:`."""
 
 _KEY = re.compile(r"^([a-z_]+):", re.MULTILINE)

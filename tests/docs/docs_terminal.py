@@ -5,6 +5,7 @@ It must not know pages, nor what a command should print.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
@@ -75,10 +76,8 @@ class Terminal:
 
     def close(self) -> None:
         """Ends the shell and what it has started."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._shell.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._shell.communicate()
 
     def _type(self, text: str) -> None:

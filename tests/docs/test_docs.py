@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import configparser
 import json
 import re
@@ -75,8 +76,7 @@ async def played(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> 
             )
             for page in PLAYED
         }
-    for name in names.values():
-        await postgres.drop_database(name)
+    await asyncio.gather(*(postgres.drop_database(name) for name in names.values()))
 
 
 def play(page: Page, folder: Path, url: str) -> None:
@@ -221,7 +221,9 @@ def commands_in(page: Page) -> Iterator[tuple[list[str], str]]:
     texts = [(code, page.name) for code in page.codes]
     for block in page.blocks:
         prefix = r"(?:\$ |- run: |entry: )" if block.language in ("console", "yaml") else ""
-        texts += [(line, block.place) for line in re.findall(rf"^\s*{prefix}(saga [^#\n|&]*)", block.text, re.MULTILINE)]
+        texts += [
+            (line, block.place) for line in re.findall(rf"^\s*{prefix}(saga [^#\n|&]*)", block.text, re.MULTILINE)
+        ]
     for text, place in texts:
         if re.match(r"saga [a-z]", text) and "\\" not in text:
             lexer = shlex.shlex(text, posix=True, punctuation_chars="<>|&;")

@@ -278,3 +278,21 @@ async def test_a_run_is_let_go_although_messages_keep_coming(workshop: Workshop)
     story = await workshop.story(run)
     assert sorted(story.state.fates.values()) == ["taken:payment", *["too_late"] * 60]
     assert ended.mbox == 61
+
+
+async def test_the_answer_to_a_signal_is_true_although_a_worker_was_quicker(workshop: Workshop) -> None:
+    """The last wait is over as soon as its signal was read: that is no reason to call the signal late."""
+    async with workshop.working():
+        for number in range(20):
+            run = await workshop.start(WAITING, key=f"k-{number}")
+            await workshop.until(run, "waiting")
+            assert await workshop.client.signal(run, "paid", {"amount": 5}) == "accepted"
+            await workshop.until(run, "completed")
+
+
+async def test_a_worker_offers_what_it_has_as_soon_as_it_begins(workshop: Workshop) -> None:
+    run = await workshop.start(THREE, key="k")
+    async with workshop.working(actions=False):
+        await workshop.until(run, "stuck")
+    async with workshop.working(Settings(offer=3600.0)):
+        await workshop.until(run, "completed")

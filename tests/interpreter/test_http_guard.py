@@ -78,7 +78,7 @@ def test_kinds_of_addresses(address, kind):
         ("https://@127.0.0.1/", "127.0.0.1 is not a public address (loopback)"),
         ("http://127.1/", "127.1 is no complete IP address; write all its parts"),
         ("http://2130706433/", "2130706433 is no complete IP address; write all its parts"),
-        ("http://[::ffff:127.0.0.1]/", "::ffff:7f00:1 is not a public address (IPv4-mapped)"),
+        ("http://[::ffff:127.0.0.1]/", f"{ip_address('::ffff:127.0.0.1')} is not a public address (IPv4-mapped)"),
         ("http://[fe80::1%25eth0]/", "fe80::1%"),
         (
             "http://169.254.169.254/latest/meta-data",

@@ -29,6 +29,14 @@ def test_the_nearest_saga_toml_counts(tmp_path):
     assert find_project(tmp_path / "inner").name == "inner"
 
 
+def test_a_project_inside_a_project_is_none_of_its_business(tmp_path):
+    write(tmp_path / "saga.toml", 'name = "outer"')
+    mine = write(tmp_path / "orders" / "order.yaml", SAGA.format(name="order"))
+    write(tmp_path / "inner" / "saga.toml", 'name = "inner"')
+    write(tmp_path / "inner" / "other.yaml", SAGA.format(name="other"))
+    assert find_project(tmp_path).saga_files() == [mine.resolve()]
+
+
 def test_without_a_saga_toml_the_files_folder_is_the_project_named_by_its_path(tmp_path):
     file = write(tmp_path / "order.yaml", SAGA.format(name="order"))
     assert find_project(file) == Project(tmp_path.resolve(), str(tmp_path.resolve()))

@@ -450,7 +450,7 @@ TOO_MUCH = "a value, an operator or a comma is missing here, or too much"
         ("(a]", 3, '"]" does not close "("', "close the inner bracket first"),
         ("(" * 4000, 33, "more than 32 brackets stand inside each other", "compute it in steps"),
         ("not " * 1000 + "a", 257, "the expression is nested too deeply", "compute it in steps"),
-        ("-" * 4000 + "1", 1, "the expression is nested too deeply", "compute it in steps"),
+        ("-" * 100 + "1", 65, "the expression is nested too deeply", "compute it in steps"),
         ("1" + "+1" * 1000, 1, "the expression is nested too deeply", "compute it in steps"),
         ("a if b", 3, '"if" has no "else"', "write a if condition else b"),
         ("a +", 3, "something is missing after +", "finish it, or remove it"),

@@ -351,7 +351,7 @@ def test_strict_reading(text: str | bytes, value: object) -> None:
     ("text", "message"),
     [
         ("", "payload is not JSON (line 1, column 1): expecting value"),
-        ('{"a": 1,\n }', "payload is not JSON (line 2, column 2): expecting property name enclosed in double quotes"),
+        ('{"a": 1,\n b}', "payload is not JSON (line 2, column 2): expecting property name enclosed in double quotes"),
         ("{'a': 1}", "payload is not JSON (line 1, column 2): expecting property name enclosed in double quotes"),
         ("1 2", "payload is not JSON (line 1, column 3): extra data"),
         (b"\xff", "payload is not UTF-8 (byte 1); send UTF-8"),

@@ -61,7 +61,8 @@ async def _begun(
     else:
         note(f"{known.address} was started before, with the same input; this is that run")
     async with _working(here, performer, row.project, known.id, stop) as worker:
-        yield worker, known
+        offered = await here.store.run(known.id)  # what held it may be here now
+        yield worker, offered or known
 
 
 @asynccontextmanager

@@ -175,7 +175,10 @@ class Client:
         if delivery.answer != "accepted":
             return delivery.answer
         story = await self.story(run)
-        return "too_late" if _is_too_late(story, name, prepared) else "accepted"
+        fate = story.state.fates.get(delivery.mseq)
+        if fate is None:  # nobody has read it yet: what will be made of it?
+            fate = _fate(story, name, prepared)
+        return "too_late" if fate == "too_late" else "accepted"
 
     async def _signal_ended(
         self, run: RunRow, definition: Definition, signal: Signal, message: Message, payload: Value
@@ -219,11 +222,10 @@ def _wakes(run: RunRow, request: OperatorRequest) -> bool:
     return isinstance(request, RetryRequested) and stuck
 
 
-def _is_too_late(story: Story, name: str, payload: Value) -> bool:
-    """Whether no wait can take the signal any more: once true it stays true, so the answer may say so at once."""
+def _fate(story: Story, name: str, payload: Value) -> str | None:
+    """What becomes of a signal read now. Once no wait can take it that stays so, and the answer may say so at once."""
     if machine.status(story.state) in (Status.STUCK, Status.PAUSED):
-        return False
-    machine.transition(
-        story.definition, story.state, SignalReceived(story.state.clock, -1, name, payload, story.state.clock)
-    )
-    return story.state.fates.get(-1) == "too_late"
+        return None
+    at = story.state.clock
+    machine.transition(story.definition, story.state, SignalReceived(at, -1, name, payload, at))
+    return story.state.fates.get(-1)

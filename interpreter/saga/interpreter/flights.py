@@ -121,8 +121,8 @@ class Flights:
         self._performer = performer
         self._desk = desk
         self._loop = asyncio.get_running_loop()
-        self._limits: dict[int, list[tuple[LiveRun, Flight]]] = {}
-        """Attempts by the tick in which they are cut off."""
+        self._limits: dict[int, dict[int, tuple[LiveRun, Flight]]] = {}
+        """Attempts under way, by the tick in which they are cut off and their identity."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._ticker = self._loop.call_later(_TICK, self._tick)
         self._ticked = self._slot(self._loop.time())
@@ -138,8 +138,8 @@ class Flights:
         run.flights[ref] = flight
         flight.task = self._loop.create_task(self._fly(run, flight, _attempt(run, command)))
         self._tasks.add(flight.task)
-        slot = self._slot(self._loop.time() + command.action.attempt_timeout / 1_000_000) + 1
-        self._limits.setdefault(slot, []).append((run, flight))
+        flight.slot = self._slot(self._loop.time() + command.action.attempt_timeout / 1_000_000) + 1
+        self._limits.setdefault(flight.slot, {})[id(flight)] = (run, flight)
 
     def stop(self, run: LiveRun, command: StopAction) -> None:
         """Asks an attempt to stop; it answers when it has."""
@@ -175,7 +175,7 @@ class Flights:
     def _tick(self) -> None:
         now = self._slot(self._loop.time())
         for slot in range(self._ticked + 1, now + 1):
-            for run, flight in self._limits.pop(slot, ()):
+            for run, flight in self._limits.pop(slot, {}).values():
                 if not flight.answered:
                     self._cut_off(run, flight)
         self._ticked = now
@@ -194,6 +194,9 @@ class Flights:
         finally:
             assert flight.task is not None
             self._tasks.discard(flight.task)
+            limits = self._limits.get(flight.slot)
+            if limits is not None:
+                limits.pop(id(flight), None)
 
     async def _perform(self, run: LiveRun, flight: Flight, attempt: Attempt) -> None:
         transaction = _Lazy(self._store, self._worker)

@@ -20,6 +20,8 @@ class Flight:
     ref: Ref
     number: int
     task: asyncio.Task[None] | None = None
+    slot: int = 0
+    """The tick in which it is cut off."""
     answered: bool = False
     transactional: bool = False
     """It is a statement in a transaction: until that commits nothing has happened."""

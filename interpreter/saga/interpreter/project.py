@@ -67,12 +67,17 @@ class Project:
         wanted = frozenset(names)
         return [path for path in self.saga_files() if wanted and _name_of(path) in wanted]
 
+    @staticmethod
+    def _is_mine(folder: Path) -> bool:
+        """Whether a folder inside belongs to this project: not what tools leave behind, and no project of its own."""
+        return folder.name not in _SKIPPED and not folder.name.startswith(".") and not (folder / FILE).is_file()
+
     def _folders(self) -> Iterator[Path]:
         if self.file is None:
             yield self.folder
             return
         for folder, inner, _ in os.walk(self.folder):
-            inner[:] = sorted(name for name in inner if name not in _SKIPPED and not name.startswith("."))
+            inner[:] = sorted(name for name in inner if self._is_mine(Path(folder, name)))
             yield Path(folder)
 
 

@@ -101,6 +101,7 @@ class Worker:
         self._clock.set(await self._store.renew(self.number))
         self._engine = Engine(self._store, self.number, self._clock, self._performer, self._failed)
         await self._store.listen(self.number, self._ring.set)
+        await self._offer()
         relay = Relay(self._store, self.definitions, self.number, self._project)
         every = self._settings
         for name, work, pause in (
@@ -176,7 +177,7 @@ class Worker:
     async def _sweep(self) -> None:
         freed = await self._store.sweep(self.number)
         if freed:
-            log.info("took over %d runs of workers that are gone", freed)
+            log.info("took over from workers that are gone: %d %s", freed, "run" if freed == 1 else "runs")
             self._ring.set()
 
     async def _offer(self) -> None:
