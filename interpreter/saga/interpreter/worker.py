@@ -144,6 +144,8 @@ class Worker:
                 await self._engine.release(self._settings.grace)
             else:
                 await self._engine.abandon()
+        if self._failure is not None and not isinstance(self._failure, Fenced):
+            return  # a defect: whoever takes over counts it, so that a run which ends every worker is held at last
         with contextlib.suppress(StoreUnavailable, Fenced):
             await self._store.retire(self.number)
 

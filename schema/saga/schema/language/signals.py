@@ -27,7 +27,7 @@ Fields = Annotated[dict[FieldName, FieldSchema], Field(title="fields")]
 
 
 class TooLate(Arguments):
-    """What happens with a signal that no step can use any more (semantics.md 18)."""
+    """What happens with a signal that no step can use any more."""
 
     model_config = ConfigDict(title="too_late")
     start: Name = Field(description="The saga to start.")
