@@ -8,7 +8,7 @@ import signal
 from collections import Counter
 from dataclasses import dataclass
 
-from proxy import Fate, Line
+from chaos_proxy import Fate, Line
 from world import World
 
 

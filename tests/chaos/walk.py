@@ -12,8 +12,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from campaign import Life, Sent
+from chaos_proxy import Fate, Line
 from checker import gather, problems
-from proxy import Fate, Line
 from shapes import Case, Letter, Part, Shape, shape_of
 from world import World
 

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
-from proxy import Proxy
+from chaos_proxy import Proxy
 
 from saga.interpreter.client import Client
 from saga.interpreter.definitions import Definitions
