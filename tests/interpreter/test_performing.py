@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import threading
-import time
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from uuid import UUID
@@ -412,18 +411,3 @@ async def test_a_cancelled_function_that_waits_for_a_thread_never_starts():
 
 
 # -- speed
-async def test_an_async_function_costs_microseconds():
-    async def nothing(order_id, amount):
-        return None
-
-    async with performing(nothing) as performer:
-        each = attempt_of("nothing", {"order_id": "o-1", "amount": 5})
-        best = min([await _timed(performer, each) for _ in range(7)])
-    assert best < 20e-6, f"{best * 1e6:.1f} us"  # measured: about 2; room for a busy machine
-
-
-async def _timed(performer, each, count=2000):
-    started = time.perf_counter()
-    for _ in range(count):
-        await performer.perform(each)
-    return (time.perf_counter() - started) / count
