@@ -296,3 +296,12 @@ async def test_a_worker_offers_what_it_has_as_soon_as_it_begins(workshop: Worksh
         await workshop.until(run, "stuck")
     async with workshop.working(Settings(offer=3600.0)):
         await workshop.until(run, "completed")
+
+
+async def test_a_held_run_can_be_cancelled_by_a_worker_that_lacks_its_action(workshop: Workshop) -> None:
+    async with workshop.working(actions=False):
+        run = await workshop.start(THREE, key="k")
+        held = await workshop.until(run, "stuck")
+        await workshop.client.operate(held, CancelRequested(0, 0, "me", "why"))
+        ended = await workshop.until(run, "compensated")
+    assert (ended.outcome, workshop.calls()) == ("cancelled", [])

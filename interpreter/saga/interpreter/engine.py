@@ -19,9 +19,10 @@ from saga.interpreter.clock import Clock
 from saga.interpreter.closing import change_for, outbox_for
 from saga.interpreter.codec import decode, encode, event_of
 from saga.interpreter.flights import Flights, Foreseen
-from saga.interpreter.live import LiveRun
+from saga.interpreter.live import Flight, LiveRun
 from saga.interpreter.machine.commands import CancelTimer, Command, End, Park, RunAction, StartTimer, StopAction
-from saga.interpreter.machine.events import ActionEvent, AttemptsLost, Event, Timer, TimerFired
+from saga.interpreter.machine.events import FORWARD, ActionEvent, ActionRejected, AttemptsLost, Event, Timer, TimerFired
+from saga.interpreter.machine.state import Phase
 from saga.interpreter.status import Status
 from saga.interpreter.store import (
     Batch,
@@ -136,8 +137,14 @@ class Engine:
         if run is not None:
             self._read_inbox(run)
 
-    def hold(self, run: LiveRun, lacks: str, message: str) -> None:
-        """An attempt could not be made for want of something: the run is let go until a worker offers it."""
+    def hold(self, run: LiveRun, flight: Flight, lacks: str, message: str) -> None:
+        """An attempt could not be made for want of something: the run is let go until a worker offers it.
+
+        A run that has turned meanwhile does not want it any more: it was not tried, so nothing happened.
+        """
+        if run.state.phase is Phase.STOPPING and flight.ref.undo == FORWARD:
+            self.answer(run, ActionRejected(self._clock.now(), flight.ref, flight.number, "not_tried", message))
+            return
         run.hold = (lacks, message)
         if not run.flights:
             self._close(run, [Park(machine.status(run.state), None, ())])

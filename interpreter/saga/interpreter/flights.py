@@ -59,7 +59,7 @@ class Desk(Protocol):
         """Takes the answer to an attempt."""
         ...
 
-    def hold(self, run: LiveRun, lacks: str, message: str) -> None:
+    def hold(self, run: LiveRun, flight: Flight, lacks: str, message: str) -> None:
         """An attempt could not be made for want of something."""
         ...
 
@@ -243,7 +243,7 @@ class Flights:
         flight.answered = True
         run.flights.pop(flight.ref, None)
         if isinstance(answer, Missing):
-            self._desk.hold(run, answer.hold, answer.message)
+            self._desk.hold(run, flight, answer.hold, answer.message)
         else:
             self._desk.answer(run, event_of_answer(answer, self._clock.now(), flight.ref, flight.number))
 

@@ -71,21 +71,12 @@ class Writer:
             self._idle.clear()
             self._wake.set()
 
-    async def drain(self) -> None:
-        """Waits until everything queued so far is durable or refused."""
-        await self._idle.wait()
-
     async def end(self) -> None:
         """Writes what is queued, then stops."""
         await self._idle.wait()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-
-    @property
-    def backlog(self) -> int:
-        """Entries that wait for a batch."""
-        return len(self._queue)
 
     async def _run(self) -> None:
         try:
