@@ -293,8 +293,9 @@ def _signals(evidence: Evidence, counts: Counter[str]) -> Iterator[str]:
         new = answers["accepted"] + answers["too_late"]
         if stored[sent.letter.key] > 1:
             yield f"signal {sent.letter.key} is stored {stored[sent.letter.key]} times"
-        if answers["ended"] == len(sent.answers) and not sent.unsure:
-            if stored[sent.letter.key]:
+        if answers["ended"] == len(sent.answers):
+            # A send whose answer was lost may have stored it, or may never have reached the database.
+            if stored[sent.letter.key] and not sent.unsure:
                 yield f"signal {sent.letter.key} was refused and is stored"
         elif not stored[sent.letter.key]:
             yield f"signal {sent.letter.key} was answered {sent.answers} and is lost"
