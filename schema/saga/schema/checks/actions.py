@@ -10,7 +10,8 @@ from saga.schema.checks.survey import Survey, last_name
 from saga.schema.durations import format_duration, parse_duration
 from saga.schema.language.actions import Request, RetryRules, UndoRetry
 from saga.schema.language.retry_rules import FORWARD_RETRY, UNDO_RETRY, merged
-from saga.schema.language.steps import SignalWait, TimeWait, WaitStep
+from saga.schema.language.steps import WaitStep
+from saga.schema.language.waits import SignalWait, TimeWait
 from saga.schema.language.words import EXPRESSION_INSIDE
 from saga.schema.yaml_text.nodes import Pointer
 

@@ -11,7 +11,8 @@ from saga.schema.checks.sites import Form, Site, sites
 from saga.schema.checks.survey import Survey
 from saga.schema.durations import Timestamp
 from saga.schema.expressions import ExpressionProblem, compile_expression, compile_template
-from saga.schema.language.steps import UntilWait, WaitStep
+from saga.schema.language.steps import WaitStep
+from saga.schema.language.waits import UntilWait
 from saga.schema.language.words import EXPRESSION_INSIDE
 from saga.schema.problems import quoted
 

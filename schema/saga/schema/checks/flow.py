@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from saga.schema.checks.findings import Finding, describe
 from saga.schema.checks.reach import Moment, moments, times_out
 from saga.schema.checks.survey import Survey
-from saga.schema.language.steps import BodyMap, FailStep, SignalWait, WaitStep
+from saga.schema.language.steps import BodyMap, FailStep, WaitStep
+from saga.schema.language.waits import SignalWait
 from saga.schema.yaml_text.nodes import Pointer
 
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from saga.schema.checks.survey import ForwardStep
-from saga.schema.language.steps import BodyMap, EndStep, FailStep, SignalWait, WaitStep
+from saga.schema.language.steps import BodyMap, EndStep, FailStep, WaitStep
+from saga.schema.language.waits import SignalWait
 from saga.schema.yaml_text.nodes import Pointer
 
 

@@ -13,16 +13,9 @@ from typing import Any
 from saga.schema.checks.findings import did_you_mean, listed
 from saga.schema.checks.sites import Scope
 from saga.schema.checks.survey import Placed, Survey
-from saga.schema.language.steps import (
-    EndStep,
-    FailStep,
-    HttpFinally,
-    HttpStep,
-    SignalWait,
-    SqlFinally,
-    SqlStep,
-    WaitStep,
-)
+from saga.schema.language.finals import HttpFinally, SqlFinally
+from saga.schema.language.steps import EndStep, FailStep, HttpStep, SqlStep, WaitStep
+from saga.schema.language.waits import SignalWait
 from saga.schema.language.words import SECRET
 from saga.schema.problems import closest
 

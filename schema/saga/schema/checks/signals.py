@@ -8,7 +8,8 @@ from saga.schema.checks.findings import Finding, describe, did_you_mean, listed
 from saga.schema.checks.survey import Survey, passed_names
 from saga.schema.language.fields import required
 from saga.schema.language.signals import SignalWebhook
-from saga.schema.language.steps import SignalWait, WaitStep
+from saga.schema.language.steps import WaitStep
+from saga.schema.language.waits import SignalWait
 from saga.schema.problems import closest
 from saga.schema.yaml_text.nodes import Pointer
 

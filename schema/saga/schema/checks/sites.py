@@ -12,7 +12,8 @@ from typing import Any
 
 from saga.schema.checks.survey import ActingPart, Placed, Survey
 from saga.schema.language.signals import SignalWebhook
-from saga.schema.language.steps import Forward, SignalWait, TimeWait, UntilWait, WaitStep
+from saga.schema.language.steps import Forward, WaitStep
+from saga.schema.language.waits import SignalWait, TimeWait, UntilWait
 from saga.schema.language.words import EXPRESSION_INSIDE
 from saga.schema.yaml_text.nodes import Pointer
 

@@ -19,18 +19,8 @@ from saga.schema.language.actions import (
     SqlUndo,
 )
 from saga.schema.language.file import SagaFile
-from saga.schema.language.steps import (
-    BodyMap,
-    CallFinally,
-    CallStep,
-    EndStep,
-    FailStep,
-    HttpFinally,
-    HttpStep,
-    SqlFinally,
-    SqlStep,
-    WaitStep,
-)
+from saga.schema.language.finals import CallFinally, HttpFinally, SqlFinally
+from saga.schema.language.steps import BodyMap, CallStep, EndStep, FailStep, HttpStep, SqlStep, WaitStep
 from saga.schema.yaml_text.nodes import Pointer
 
 ForwardStep: TypeAlias = CallStep | HttpStep | SqlStep | WaitStep | FailStep | EndStep

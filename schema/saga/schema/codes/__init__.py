@@ -8,7 +8,6 @@ Each area keeps its pages in a module of its own; this one gathers them. It must
 | SAGA100 to 199 | shape: keys, types, what is missing |
 | SAGA200 to 299 | meaning: steps, undo, waits, signals |
 | SAGA300 to 399 | expressions |
-| SAGA400 to 499 | parts of the language that are not built yet |
 | SAGA500 to 999 | running: values, signals, runs, database, actions |
 """
 
@@ -21,7 +20,6 @@ from saga.schema.codes import (
     actions,
     expressions,
     meaning,
-    not_built,
     shape,
     yaml_syntax,
     yaml_values,
@@ -36,7 +34,6 @@ _PAGES: tuple[tuple[Explanation, ...], ...] = (
     shape.PAGES,
     meaning.PAGES,
     expressions.PAGES,
-    not_built.PAGES,
     actions.PAGES,
 )
 

@@ -19,7 +19,8 @@ from saga.schema.expressions import compile_expression, compile_template
 from saga.schema.language.fields import compose, gate, output_check
 from saga.schema.language.file import SagaFile
 from saga.schema.language.retry_rules import FORWARD_RETRY, UNDO_RETRY, merged
-from saga.schema.language.steps import Acting, BodyMap, EndStep, FailStep, Forward, SignalWait, WaitStep
+from saga.schema.language.steps import Acting, BodyMap, EndStep, FailStep, Forward, WaitStep
+from saga.schema.language.waits import SignalWait
 from saga.schema.lowering.actions import (
     BUILT_IN,
     Defaults,

@@ -15,8 +15,9 @@ from saga.schema.definition import Action, Retry, UndoKind, Verb
 from saga.schema.durations import parse_duration
 from saga.schema.expressions import Expression, Template, compile_address, compile_expression, compile_template
 from saga.schema.language.actions import CallUndo, Compensate, CompensationSequence, HttpUndo, Request
+from saga.schema.language.finals import CallFinally, HttpFinally
 from saga.schema.language.retry_rules import FORWARD_RETRY, UNDO_RETRY, merged
-from saga.schema.language.steps import CallFinally, CallStep, HttpFinally, HttpStep
+from saga.schema.language.steps import CallStep, HttpStep
 
 
 @dataclass(frozen=True, slots=True)
