@@ -25,8 +25,26 @@ class RunAction:
 
 
 @dataclass(slots=True)
+class OfferTask:
+    """Offer one attempt to others (`Action.remote`): a `task`, or an action on another queue.
+
+    `TaskAnswered` answers it; the run parks meanwhile. Who offers it sees to ``action.attempt_timeout`` and
+    ``action.heartbeat``, counted from the moment somebody took it.
+    """
+
+    ref: Ref
+    attempt: int
+    action: Action
+    arguments: dict[str, Value]
+    key: str
+
+
+@dataclass(slots=True)
 class StopAction:
-    """Ask a running attempt to stop; its answer is awaited, at most until its ``attempt_timeout``."""
+    """Ask a running attempt to stop; its answer is awaited, at most until its ``attempt_timeout``.
+
+    Of an offered one: withdraw it. Nobody took it: it is rejected (``not_tried``), else its taker is told.
+    """
 
     ref: Ref
     attempt: int
@@ -45,6 +63,73 @@ class CancelTimer:
     """Forget a timer."""
 
     timer: Timer
+
+
+@dataclass(slots=True)
+class StartChild:
+    """Start a child run, or find the one of that key that this place has started before. `ChildEnded` tells its end.
+
+    ``id``: of the child (``saga/id`` is its address). ``key``: the step's, from which the child's number is made with
+    ``at``, the time of the opening event (semantics.md 34).
+    """
+
+    ref: Ref
+    saga: str
+    id: str
+    input: Value
+    key: str
+    at: int
+
+
+@dataclass(slots=True)
+class StopChild:
+    """Ask a child to stop and undo (cancel); its end is awaited however long it takes."""
+
+    ref: Ref
+    saga: str
+    id: str
+
+
+@dataclass(slots=True)
+class UndoChild:
+    """Start the linked undo run of a child that has ended; `ChildEnded` with this ``ref`` tells its end."""
+
+    ref: Ref
+    saga: str
+    id: str
+    key: str
+    at: int
+
+
+@dataclass(slots=True)
+class StartRun:
+    """Start a run of another saga and forget it (`start`)."""
+
+    ref: Ref
+    saga: str
+    id: str
+    input: Value
+
+
+@dataclass(slots=True)
+class SendSignal:
+    """Send a signal to another run. ``key`` makes it count once."""
+
+    ref: Ref
+    target: str
+    name: str
+    payload: Value
+    key: str
+
+
+@dataclass(slots=True)
+class Emit:
+    """Publish an event. ``id`` is stable over deliveries."""
+
+    ref: Ref
+    topic: str
+    data: Value
+    id: str
 
 
 @dataclass(slots=True)
@@ -75,4 +160,7 @@ class End:
     status: Status
 
 
-Command = RunAction | StopAction | StartTimer | CancelTimer | HandleTooLate | Park | End
+Outgoing = OfferTask | StartChild | StopChild | UndoChild | StartRun | SendSignal | Emit | HandleTooLate
+"""What is written down in the commit of the event that wanted it, and delivered after that, at least once."""
+
+Command = RunAction | StopAction | StartTimer | CancelTimer | Outgoing | Park | End

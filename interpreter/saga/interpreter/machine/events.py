@@ -26,7 +26,10 @@ class Ref(NamedTuple):
 
 
 class Timer(NamedTuple):
-    """Which timer of a run is meant. ``kind`` is ``wait``, ``retry`` or ``deadline``."""
+    """Which timer of a run is meant.
+
+    ``kind`` is ``wait`` (of a `wait`, or the timeout of a group), ``retry``, ``delay`` (between rounds), ``deadline``.
+    """
 
     kind: str
     ref: Ref
@@ -118,6 +121,44 @@ class SignalReceived:
 
 
 @dataclass(slots=True)
+class ChildEnded:
+    """A child has ended, or (``ref.undo`` 0) the run that undoes it, or it could not be started.
+
+    ``status``: ``completed``, ``compensated``, ``terminated``, or ``refused`` when nothing was started (its id is taken,
+    a saga nobody knows). ``code``: of its error, or why it was refused, such as ``id_conflict``.
+    """
+
+    at: int
+    mseq: int
+    ref: Ref
+    status: str
+    outcome: str = ""
+    code: str = ""
+    message: str = ""
+    output: Value = None
+    incomplete: bool = False
+
+
+@dataclass(slots=True)
+class TaskAnswered:
+    """Whoever took an offered attempt has answered. ``how``: ``ok``, ``rejected``, ``unknown`` or ``postponed``.
+
+    ``delay`` (microseconds) belongs to ``postponed``, ``output`` and ``response`` to ``ok``, the rest to the others.
+    """
+
+    at: int
+    mseq: int
+    ref: Ref
+    attempt: int
+    how: str
+    output: Value = None
+    response: Value = None
+    code: str = ""
+    message: str = ""
+    delay: int = 0
+
+
+@dataclass(slots=True)
 class OperatorRequest:
     """What a person (or program) asked of the run: common part of the operator's verbs."""
 
@@ -171,6 +212,8 @@ class TerminateRequested(OperatorRequest):
 
 InboxEvent = (
     SignalReceived
+    | ChildEnded
+    | TaskAnswered
     | CancelRequested
     | RetryRequested
     | StepSkipped

@@ -13,7 +13,7 @@ from typing import Any
 from saga.schema import definition as compiled
 from saga.schema.checks.reach import times_out
 from saga.schema.checks.survey import FinalStep, ForwardStep
-from saga.schema.definition import Definition, Guard, GuardKind, Place, Verb
+from saga.schema.definition import ON_TIMEOUT, Definition, Guard, Place, Verb
 from saga.schema.durations import parse_duration
 from saga.schema.expressions import compile_expression, compile_template
 from saga.schema.language.fields import compose, gate, output_check
@@ -103,7 +103,7 @@ class _Steps:
         return needs
 
     def _add_body(self, body: BodyMap, at: Pointer, wait: int, path: tuple[str, ...]) -> tuple[int, ...]:
-        guards = (Guard(GuardKind.TIMED_OUT, wait),)
+        guards = (Guard(wait, ON_TIMEOUT),)
         needs: tuple[int, ...] = ()
         if body.steps:
             needs = self.add_row(body.steps, (*at, "steps"), (wait,), guards, path)
@@ -149,7 +149,7 @@ def _step(
         return compiled.Step(verb=Verb.FAIL, outcome=step.fail, **common)
     common |= _forward(step, defaults)
     if isinstance(step, WaitStep):
-        return compiled.Step(verb=Verb.WAIT, wait=_wait(step), can_time_out=times_out(step), **common)
+        return compiled.Step(verb=Verb.WAIT, wait=_wait(step), **common)
     action = lower_action(step, defaults.attempt_timeout)
     return compiled.Step(verb=action.verb, action=action, retry=merged(defaults.retry, step.retry), **common)
 
