@@ -150,7 +150,7 @@ class Undo:
 
 @dataclass(frozen=True, slots=True)
 class WaitBranch:
-    """One line of ``any`` or ``all``: exactly one of ``signal``, ``after`` and ``until``; in `all` only signals."""
+    """One line of ``any`` or ``all``: exactly one of ``signal``, ``after`` and ``until`` is set."""
 
     name: str
     signal: str | None = None
@@ -272,7 +272,7 @@ class Child:
 
     saga: str
     id: Template | None
-    """None: ``<run's id>/<step>[<iteration>]``."""
+    """Evaluates to its id; None: that saga's own `id:`, else ``<run's id>/<step>[<iteration>]``."""
     arguments: Template
     """Evaluates to its input."""
 
@@ -289,6 +289,10 @@ class Message:
     """SIGNAL: evaluates to the other run's ``name/id``."""
     id: Template | None = None
     """START: as in `Child`."""
+    key: Template | None = None
+    """SIGNAL: signals with the same key count once; None: the step's key."""
+    subject: Template | None = None
+    """EMIT: what it is about; None: the run's ``name/id``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,13 +69,14 @@ class CancelTimer:
 class StartChild:
     """Start a child run, or find the one of that key that this place has started before. `ChildEnded` tells its end.
 
-    ``id``: of the child (``saga/id`` is its address). ``key``: the step's, from which the child's number is made with
-    ``at``, the time of the opening event (semantics.md 34).
+    ``id``: of the child; None: its own `id:` says it, and where it has none, ``fallback``. From ``key``, the step's, and
+    ``at``, the time of the opening event, the child's number is made (semantics.md 34).
     """
 
     ref: Ref
     saga: str
-    id: str
+    id: str | None
+    fallback: str
     input: Value
     key: str
     at: int
@@ -83,31 +84,32 @@ class StartChild:
 
 @dataclass(slots=True)
 class StopChild:
-    """Ask a child to stop and undo (cancel); its end is awaited however long it takes."""
+    """Ask the child of a place to stop and undo (cancel); its end is awaited however long it takes."""
 
     ref: Ref
-    saga: str
-    id: str
 
 
 @dataclass(slots=True)
 class UndoChild:
-    """Start the linked undo run of a child that has ended; `ChildEnded` with this ``ref`` tells its end."""
+    """Start the linked undo run of a child that has ended; `ChildEnded` with this ``ref`` tells its end.
+
+    The child is that of the same place. ``key`` is the undo's; ``attempt`` counts operators' retries.
+    """
 
     ref: Ref
-    saga: str
-    id: str
+    attempt: int
     key: str
     at: int
 
 
 @dataclass(slots=True)
 class StartRun:
-    """Start a run of another saga and forget it (`start`)."""
+    """Start a run of another saga and forget it (`start`). ``id`` and ``fallback`` as in `StartChild`."""
 
     ref: Ref
     saga: str
-    id: str
+    id: str | None
+    fallback: str
     input: Value
 
 
@@ -124,10 +126,11 @@ class SendSignal:
 
 @dataclass(slots=True)
 class Emit:
-    """Publish an event. ``id`` is stable over deliveries."""
+    """Publish an event. ``id`` is stable over deliveries. ``subject``: what it is about."""
 
     ref: Ref
     topic: str
+    subject: str
     data: Value
     id: str
 

@@ -124,8 +124,8 @@ class SignalReceived:
 class ChildEnded:
     """A child has ended, or (``ref.undo`` 0) the run that undoes it, or it could not be started.
 
-    ``status``: ``completed``, ``compensated``, ``terminated``, or ``refused`` when nothing was started (its id is taken,
-    a saga nobody knows). ``code``: of its error, or why it was refused, such as ``id_conflict``.
+    ``status``: ``completed``, ``compensated``, ``terminated``, or ``refused`` when nothing was started. ``code``: of its
+    error, or why it was refused, such as ``id_conflict``.
     """
 
     at: int
