@@ -450,6 +450,10 @@ class Definition:
     """``ends[i]``: the index behind the last step inside step i; ``i + 1`` where it is no container. Derived."""
     loops: tuple[tuple[int, ...], ...] = field(init=False, default=())
     """``loops[i]``: the loops around step i, outermost first: one number of an iteration each. Derived."""
+    waits: tuple[int, ...] = field(init=False, default=())
+    """The steps that can take a signal. Derived."""
+    pivots: tuple[int, ...] = field(init=False, default=())
+    """The steps that are the pivot of a path. Derived."""
     indices: Mapping[str, int] = field(init=False, default_factory=dict)
     """Index of every step and `finally` step by name. Derived."""
 
@@ -481,9 +485,23 @@ class Definition:
             ("openers", needless),
             ("ends", tuple(ends)),
             ("loops", (*loops, *(() for _ in self.final_steps))),
+            ("waits", tuple(step.index for step in self.steps if step.wait is not None and step.wait.signals)),
+            ("pivots", tuple(step.index for step in self.steps if step.pivot)),
             ("indices", {step.name: step.index for step in (*self.steps, *self.final_steps)}),
         ):
             object.__setattr__(self, name, derived)
+
+    def precedes(self, one: int, other: int) -> bool:
+        """Whether step ``other`` needs step ``one``, directly or through others. Both are siblings."""
+        waiting, seen = [other], set[int]()
+        while waiting:
+            for needed in self.steps[waiting.pop()].needs:
+                if needed == one:
+                    return True
+                if needed not in seen:
+                    seen.add(needed)
+                    waiting.append(needed)
+        return False
 
     def step(self, name: str) -> Step | None:
         """The step (or `finally` step) of that name, or None."""

@@ -69,8 +69,8 @@ class CancelTimer:
 class StartChild:
     """Start a child run, or find the one of that key that this place has started before. `ChildEnded` tells its end.
 
-    ``id``: of the child; None: its own `id:` says it, and where it has none, ``fallback``. From ``key``, the step's, and
-    ``at``, the time of the opening event, the child's number is made (semantics.md 34).
+    ``id``: of the child; None: its own `id:` says it, and where it has none, ``fallback``. From ``key``, the step's,
+    and ``at``, the time of the opening event, the child's number is made (semantics.md 34).
     """
 
     ref: Ref

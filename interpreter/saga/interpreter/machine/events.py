@@ -18,7 +18,10 @@ FORWARD = -1
 
 
 class Ref(NamedTuple):
-    """Which action of a run: step index, iteration (empty outside loops), and forward or the n-th undo action."""
+    """Which action of a run: step index, iteration (a number a loop around it), and forward or the n-th undo action.
+
+    Its place in the run is step and iteration alone: a reference that is `FORWARD`.
+    """
 
     step: int
     iteration: tuple[int, ...] = ()
@@ -35,7 +38,10 @@ class Timer(NamedTuple):
     ref: Ref
 
 
-DEADLINE = Timer("deadline", Ref(-1))
+ROOT = Ref(-1)
+"""The run itself, where the place of a container is asked for."""
+
+DEADLINE = Timer("deadline", ROOT)
 
 
 @dataclass(slots=True)
@@ -124,8 +130,8 @@ class SignalReceived:
 class ChildEnded:
     """A child has ended, or (``ref.undo`` 0) the run that undoes it, or it could not be started.
 
-    ``status``: ``completed``, ``compensated``, ``terminated``, or ``refused`` when nothing was started. ``code``: of its
-    error, or why it was refused, such as ``id_conflict``.
+    ``status``: ``completed``, ``compensated``, ``terminated``, or ``refused`` when nothing was started. ``code``: of
+    its error, or why it was refused, such as ``id_conflict``.
     """
 
     at: int
