@@ -107,6 +107,8 @@ class Action:
     """An attempt that has not been heard of for so long is cut off."""
     queue: str | None = None
     """Who performs it (semantics.md 35). None: whoever works on the run."""
+    limit: int | None = None
+    """How many of it may run at once, over all runs and workers."""
 
     @property
     def remote(self) -> bool:
@@ -150,7 +152,7 @@ class Undo:
 
 @dataclass(frozen=True, slots=True)
 class WaitBranch:
-    """One line of ``any`` or ``all``: exactly one of ``signal``, ``after`` and ``until`` is set."""
+    """One line of ``any`` or ``all``: exactly one of ``signal``, ``after`` and ``until``; in `all` only signals."""
 
     name: str
     signal: str | None = None
@@ -402,6 +404,22 @@ class Compensation:
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """Starts by the clock, as written and checked."""
+
+    cron: str
+    timezone: str
+    overlap: str
+    """``skip``, ``queue`` or ``allow``."""
+    catch_up: str
+    """``all``, ``latest`` or ``none``."""
+    id: Template | None
+    """Evaluates to the run's id; sees ``schedule.time``. None: the saga's own."""
+    arguments: Template
+    """Evaluates to the input; sees ``schedule.time``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Input:
     """The saga's input."""
 
@@ -440,6 +458,11 @@ class Definition:
     """``never`` or ``after_undone``."""
     queue: str | None = None
     """The pool of its runs (semantics.md 35). None: the project's."""
+    limit: int | None = None
+    """How many of its actions may run at once, over all runs and workers."""
+    schedule: Schedule | None = None
+    invariants: Mapping[str, Expression] = field(default_factory=dict)
+    """What holds at the end of every run, by name; one without a name is called by its number, from 1."""
     followers: tuple[tuple[int, ...], ...] = field(init=False, default=())
     """``followers[i]``: the steps that need step i, ascending. Derived."""
     members: Mapping[int, tuple[int, ...]] = field(init=False, default_factory=dict)

@@ -85,7 +85,6 @@ def _is_taken(turn: Turn, place: Ref, error: dict[str, Value]) -> bool:
 
 
 def _matching(step: Step, code: Value) -> Catch | None:
-    for catch in step.catches:
-        if catch.code in (code, "any"):
-            return catch
-    return None
+    """The `catch` of a step that names the code, else its `any`."""
+    named = {catch.code: catch for catch in step.catches}
+    return named.get(str(code)) or named.get("any")

@@ -216,6 +216,11 @@ class TerminateRequested(OperatorRequest):
     """End the run now, undoing nothing."""
 
 
+@dataclass(slots=True)
+class UndoRequested(OperatorRequest):
+    """Undo an ended run: the first event of its undo run, which begins with all that happened to the ended one."""
+
+
 InboxEvent = (
     SignalReceived
     | ChildEnded
@@ -227,6 +232,7 @@ InboxEvent = (
     | PauseRequested
     | ResumeRequested
     | TerminateRequested
+    | UndoRequested
 )
 
 ActionEvent = ActionSucceeded | ActionRejected | ActionUnknown | ActionPostponed | OutputRefused

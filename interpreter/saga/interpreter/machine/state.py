@@ -143,8 +143,8 @@ class StepState:
     way: str = ""
     """How it ended, where bodies depend on it (see `saga.schema.definition.Guard`); of a switch, what was chosen."""
     block: BlockState | None = None
-    clocks: tuple[tuple[int, str], ...] = ()
-    """A wait's due times, earliest first, and the way that each is; "" for the last clock of an `all`."""
+    clock: str = ""
+    """The way by which an open wait ends when its timer fires."""
 
     def copy(self) -> StepState:
         """An independent copy."""

@@ -5,6 +5,8 @@ This room must not know actions or blocks.
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from saga.interpreter.machine.ending import succeed
 from saga.interpreter.machine.events import Ref, Timer
 from saga.interpreter.machine.mailbox import take
@@ -19,13 +21,14 @@ def open_wait(turn: Turn, place: Ref, step: Step, wait: Wait) -> None:
     """Opens a wait; a signal that is there already ends it at once. Raises ExpressionFailed."""
     clocks = _clocks(turn, place, wait)
     mine = turn.state.at(place)
-    mine.progress, mine.clocks = Progress.WAITING, clocks
-    if not take_signal(turn, place, step):
-        _start_clock(turn, place)
+    mine.progress = Progress.WAITING
+    if not take_signal(turn, place, step) and clocks:
+        due, mine.clock = min(clocks, key=itemgetter(0))  # of equal ones that which stands first in the file
+        turn.start_timer(Timer("wait", place), due)
 
 
-def _clocks(turn: Turn, place: Ref, wait: Wait) -> tuple[tuple[int, str], ...]:
-    """Due times and their ways, earliest first; of equal ones that which stands first in the file."""
+def _clocks(turn: Turn, place: Ref, wait: Wait) -> list[tuple[int, str]]:
+    """Due times and the way that each is, in file order, the timeout last."""
     found: list[tuple[int, str]] = []
     if wait.duration is not None:
         found.append((turn.at + turn.duration(place, wait.duration), ""))
@@ -36,34 +39,24 @@ def _clocks(turn: Turn, place: Ref, wait: Wait) -> tuple[tuple[int, str], ...]:
             found.append((turn.at + turn.duration(place, branch.after), case(branch.name)))
         elif branch.until is not None:
             found.append((turn.moment(place, branch.until), case(branch.name)))
-    if wait.every and found:
-        found = [(max(due for due, _ in found), "")]
     if wait.timeout is not None:
         found.append((turn.at + turn.duration(place, wait.timeout), ON_TIMEOUT))
-    return tuple(sorted(found, key=lambda clock: clock[0]))
-
-
-def _start_clock(turn: Turn, place: Ref) -> None:
-    clocks = turn.state.at(place).clocks
-    if clocks:
-        turn.start_timer(Timer("wait", place), clocks[0][0])
+    return found
 
 
 def take_signal(turn: Turn, place: Ref, step: Step) -> bool:
     """Lets an open wait take what it waits for, if that is there."""
     wait, mine = step.wait, turn.state.at(place)
     assert wait is not None
-    if wait.every and any(way == "" for _, way in mine.clocks):
-        return False  # one of its clocks has not struck
     taken = take(turn, place, wait)
-    if not taken and (wait.signals or not wait.every):
+    if not taken:
         return False
     turn.cancel_timer(Timer("wait", place))
     for _, unread in taken:
         turn.state.fates[unread.mseq] = f"taken:{step.name}"
     mine.output = _output(wait, taken)
     arm(turn, place, step)
-    won = taken[0][0] if taken and not wait.every else ""
+    won = "" if wait.every else taken[0][0]
     succeed(turn, place, case(won) if won else "")
     return True
 
@@ -71,7 +64,7 @@ def take_signal(turn: Turn, place: Ref, step: Step) -> bool:
 def _output(wait: Wait, taken: list[tuple[str, Unread]]) -> Value:
     if wait.every:
         given = {name: unread.payload for name, unread in taken}
-        return {branch.name: given.get(branch.name) for branch in wait.branches}
+        return {branch.name: given[branch.name] for branch in wait.branches}
     name, unread = taken[0]
     return {"branch": name, "payload": unread.payload} if name else unread.payload
 
@@ -80,13 +73,9 @@ def strike(turn: Turn, place: Ref, step: Step) -> None:
     """The timer of an open wait has fired."""
     wait, mine = step.wait, turn.state.at(place)
     assert wait is not None
-    (_, way), *mine_left = mine.clocks
-    mine.clocks = tuple(mine_left)
+    way = mine.clock
     if way == ON_TIMEOUT:
         settle(turn, place, Progress.TIMED_OUT, ON_TIMEOUT)
-    elif wait.every:
-        if not take_signal(turn, place, step):
-            _start_clock(turn, place)
     elif wait.branches:
         mine.output = {"branch": way.removeprefix("case."), "payload": None}
         succeed(turn, place, way)
