@@ -18,6 +18,7 @@ from types import MappingProxyType
 
 from saga.schema.codes import (
     actions,
+    blocks,
     expressions,
     meaning,
     shape,
@@ -33,9 +34,12 @@ _PAGES: tuple[tuple[Explanation, ...], ...] = (
     yaml_values.PAGES,
     shape.PAGES,
     meaning.PAGES,
+    blocks.PAGES,
     expressions.PAGES,
     actions.PAGES,
 )
 
-CODES: Mapping[str, Explanation] = MappingProxyType({page.code: page for pages in _PAGES for page in pages})
-"""Code to page, in the order of the areas."""
+CODES: Mapping[str, Explanation] = MappingProxyType(
+    {page.code: page for page in sorted((page for pages in _PAGES for page in pages), key=lambda page: page.code)}
+)
+"""Code to page, in the order of the codes."""

@@ -58,6 +58,12 @@ class SignalBranch(Signalled):
     model_config = ConfigDict(title="branch of a wait")
 
 
+class AwaitedSignal(Signalled):
+    """One of all: a signal."""
+
+    model_config = ConfigDict(title="signal to wait for")
+
+
 class AfterBranch(Part):
     """One of several: a while."""
 
@@ -95,11 +101,11 @@ class AnyWait(Part):
 
 
 class AllWait(Part):
-    """Waits for all of several; its signals are taken together, when the last is there (semantics.md 19)."""
+    """Waits for several signals; they are taken together, when the last is there (semantics.md 19)."""
 
     model_config = ConfigDict(title="wait")
-    all: dict[Label, WaitBranch] = Field(min_length=1, description="Branches by label; every one has to happen.")
-    timeout: TimeoutText | None = Field(None, description="For the whole wait; stated where it waits for a signal.")
+    all: dict[Label, AwaitedSignal] = Field(min_length=1, description="Signals by label; every one has to come.")
+    timeout: TimeoutText = Field(description="For the whole wait, with `on_timeout` beside it; or never.")
 
 
 Wait = TypeAliasType(

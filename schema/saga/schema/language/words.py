@@ -114,7 +114,8 @@ def kind_of(*tags: str) -> Callable[[object], str | None]:
 Bound = TypeAliasType(
     "Bound",
     Annotated[
-        Annotated[int, Field(ge=1), Tag("integer")] | Annotated[str, Field(pattern=TEMPLATE), Tag("string")],
+        Annotated[int, Field(ge=1), Tag("integer")]
+        | Annotated[str, Field(pattern=TEMPLATE, title="bound"), Tag("string")],
         Discriminator(kind_of("integer", "string")),
         Field(title="bound"),
     ],

@@ -65,6 +65,9 @@ _ELSEWHERE: dict[tuple[str, str], str] = {
     ("wait", "if"): "only a wait for a signal has it",
     ("wait", "timeout"): "only a wait for signals has it",
     ("wait", "after"): "a wait for time alone is wait: {for: 10m}",
+    ("signal to wait for", "after"): "all takes signals only; its timeout is the clock",
+    ("signal to wait for", "until"): "all takes signals only; its timeout is the clock",
+    ("signal to wait for", "timeout"): "the timeout stands on the whole wait",
     ("branch of a wait", "timeout"): "the timeout stands on the whole wait",
     ("branch of a wait", "for"): "in a branch it is after: 10m",
     **{("branch of a wait", key): "write cases: beside wait" for key in ("steps", "end", "fail")},
@@ -190,7 +193,7 @@ def key_findings(faulty: FaultyMap) -> Iterator[Finding]:
             yield Finding("SAGA107", message, at, f"keep one of {listed(deciding, 'or')}", on_key=True)
         elif (faulty.title, key) in _ELSEWHERE and key not in missing:
             message = f'"{key}" has no place in {here}{_kind(faulty, decided)}'
-            undecided = undecided and key not in DECIDING["step"]
+            undecided = False
             yield Finding("SAGA108", message, at, _ELSEWHERE[faulty.title, key], on_key=True)
         else:
             hint = f'did you mean "{meant}"?' if meant else did_you_mean(key, faulty.known)
@@ -215,4 +218,6 @@ def _synonym(key: str, known: frozenset[str]) -> str | None:
 
 def _kind(faulty: FaultyMap, decided: str | None) -> str:
     """For a step: its verb."""
-    return f", whose verb is {decided}" if faulty.title == "step" and decided else ""
+    if faulty.title != "step" or decided is None:
+        return ""
+    return ", which is a group" if decided == "steps" else f", whose verb is {decided}"

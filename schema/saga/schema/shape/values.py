@@ -119,6 +119,8 @@ def _type_hint(verdict: Verdict) -> str:
         return f'write it in quotes: {key}: "{json.dumps(value)}"' if isinstance(value, bool | int | float) else ""
     if isinstance(value, list):
         return f"write the names as keys, without dashes: {key}: {{first_name: {{…}}}}" if key in _MAPS_OF_NAMES else ""
+    if key == "repeat" and isinstance(value, int):
+        return f"write repeat: {{max: {value}, until: …}}"
     if not isinstance(value, str):
         return ""
     if verdict.noun in _REWRITTEN or key in _REWRITTEN:
@@ -218,7 +220,7 @@ _REWRITTEN = {
     "with": "write a list: with: [{value}]",
     "needs": "write a list: needs: [{value}]",
     "emit": "write emit: {{topic: {value}}}",
-    "repeat": "write repeat: {{max: {value}, until: …}}",
+    "catch": "write catch: {{{value}: continue}}, or a body",
 }
 """What a text was probably meant to be, by the noun or the key."""
 _WRITING = {
@@ -227,6 +229,7 @@ _WRITING = {
     "header name": "letters, digits and dashes",
     "error code": "letters, digits and _",
     "topic": "letters, digits, dots, dashes and _",
+    "bound": "a bound is counted: max: 100, or max: ${{ len(input.items) }}",
 }
 _BY_KEYWORD: dict[str, Callable[[Verdict], Finding]] = {
     "type": _wrong_type,
