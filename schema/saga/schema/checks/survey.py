@@ -45,6 +45,7 @@ from saga.schema.language.steps import (
     TaskStep,
     WaitStep,
 )
+from saga.schema.language.words import EXPRESSION_INSIDE
 from saga.schema.yaml_text.nodes import Pointer
 
 BlockStep: TypeAlias = GroupStep | ParallelStep | SwitchStep | EachStep | RepeatStep
@@ -214,6 +215,11 @@ def last_name(path: str) -> str:
 def variable(step: EachStep) -> str:
     """What an item is called in the steps of a loop."""
     return step.as_ or "item"
+
+
+def items_text(step: EachStep) -> str:
+    """The list of an `each` as a template: it may be written with braces, like a value, or without, like a condition."""
+    return step.each if EXPRESSION_INSIDE.search(step.each) else f"${{{{ {step.each} }}}}"
 
 
 def survey(file: SagaFile, doubtful: frozenset[str] = frozenset()) -> Survey:

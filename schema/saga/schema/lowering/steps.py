@@ -9,7 +9,7 @@ from typing import Any
 
 from saga.schema import definition as compiled
 from saga.schema.checks.reach import times_out
-from saga.schema.checks.survey import BlockStep, FinalStep, Placed, TellingStep, variable
+from saga.schema.checks.survey import BlockStep, FinalStep, Placed, TellingStep, items_text, variable
 from saga.schema.definition import Block, Branch, Catch, Child, Loop, Message, Place, Retry, Step, Verb
 from saga.schema.durations import parse_duration
 from saga.schema.expressions import compile_expression, compile_template
@@ -41,7 +41,7 @@ from saga.schema.language.steps import (
     TaskStep,
     WaitStep,
 )
-from saga.schema.language.waits import AllWait, AnyWait, SignalBranch, SignalWait
+from saga.schema.language.waits import AllWait, AnyWait, Signalled, SignalWait
 from saga.schema.lowering.actions import (
     Defaults,
     arguments,
@@ -151,8 +151,8 @@ def _wait(step: WaitStep) -> compiled.Wait:
         lines = tuple(
             compiled.WaitBranch(
                 name,
-                branch.signal if isinstance(branch, SignalBranch) else None,
-                maybe_expression(branch.if_) if isinstance(branch, SignalBranch) else None,
+                branch.signal if isinstance(branch, Signalled) else None,
+                maybe_expression(branch.if_) if isinstance(branch, Signalled) else None,
                 maybe_template(getattr(branch, "after", None)),
                 maybe_template(getattr(branch, "until", None)),
             )
@@ -172,7 +172,7 @@ def lower_block(placed: Placed, branches: tuple[Branch, ...]) -> Block:
     last = branches[0].last
     if isinstance(step, EachStep):
         loop = Loop(
-            items=compile_template(step.each),
+            items=compile_template(items_text(step)),
             variable=variable(step),
             max=compile_template(step.max),
             at_once=step.at_once or 1,
