@@ -227,7 +227,7 @@ class Explorer:
             if isinstance(command, RunAction) and command.ref not in began:
                 began.append(command.ref)
         for step in self.definition.steps:
-            mine = state.steps[step.index]
+            mine = state.found(Ref(step.index))
             armed = step.wait is not None and mine is not None and mine.undo is not None
             if armed and Ref(step.index) not in began:
                 began.insert(self._before_new(ledger, began), Ref(step.index))
@@ -359,7 +359,7 @@ def frozen(state: State) -> object:
             and step.progress in (Progress.RUNNING, Progress.BACKOFF, Progress.FAILED)
             and state.phase in (Phase.FORWARD, Phase.STOPPING, Phase.FINALLY)
             and (min(step.trial.tries, _ENOUGH), step.trial.tainted, step.trial.running),
-            step.undo and (step.undo.stage, step.undo.part, step.undo.inline),
+            step.undo and (step.undo.stage, step.undo.part),
             step.undo
             and step.undo.trial
             and not step.undo.stage.finished
@@ -375,7 +375,8 @@ def frozen(state: State) -> object:
         state.in_flight,
         state.pivot_passed,
         state.stop_after_pivot,
-        state.trouble and (state.trouble.step, state.trouble.undo),
+        tuple((trouble.place, trouble.undo) for trouble in state.troubles),
+        tuple((place, left.way, left.everything, left.stopping) for place, left in state.leaving.items()),
         state.incomplete,
         state.outcome,
         state.ending,

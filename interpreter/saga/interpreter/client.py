@@ -9,16 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from saga.interpreter import machine
-from saga.interpreter.closing import start_data
+from saga.interpreter.beginning import beginning_of
 from saga.interpreter.codec import MESSAGE_KINDS, decode, request_data
 from saga.interpreter.definitions import Definitions
-from saga.interpreter.machine.events import Event, OperatorRequest, RetryRequested, SignalReceived
+from saga.interpreter.machine.events import Event, OperatorRequest, RetryRequested, SignalReceived, UndoRequested
 from saga.interpreter.machine.mailbox import handle
 from saga.interpreter.machine.operating import refusal
 from saga.interpreter.machine.state import Phase, State, Unread
-from saga.interpreter.starting import new_run
+from saga.interpreter.outgoing import START, start_data
+from saga.interpreter.starting import new_run, undo_run
 from saga.interpreter.status import Status
-from saga.interpreter.store import DefinitionRow, Message, OutboxRow, Row, RunRow, Store
+from saga.interpreter.store import MOST_UNREAD, DefinitionRow, Delivery, Message, OutboxRow, Row, RunRow, Store
 from saga.schema.definition import Definition, Signal
 from saga.schema.problems import closest
 from saga.schema.values import Value, dump, load
@@ -62,6 +63,12 @@ class RunEnded(Refused):
     """The run has ended and nothing takes care of this."""
 
     code = "run_ended"
+
+
+class MailboxFull(Refused):
+    """The run has as many unread signals as it may have."""
+
+    code = "mailbox_full"
 
 
 class NotNow(Refused):
@@ -138,7 +145,7 @@ class Client:
     async def story(self, run: RunRow) -> Story:
         """Everything about a run: its journal folded into its state."""
         row, definition = await self.definitions.get(run.definition)
-        state, _ = machine.start(definition, run.id, run.address, load(run.input), run.created_at)
+        state, _ = (await beginning_of(self.store, run)).state(definition)
         events: list[tuple[Row, Event]] = []
         for stored in await self.store.journal(run.id):
             event = decode(stored)
@@ -165,20 +172,30 @@ class Client:
     async def signal(self, run: RunRow, name: str, payload: Value, key: str | None = None) -> str:
         """Sends a signal; the answer is ``accepted``, ``duplicate`` or ``too_late``.
 
-        Raises UnknownSignal, ValueProblem, RunEnded (ended, and the signal has no ``too_late`` handler).
+        Raises UnknownSignal, ValueProblem, MailboxFull, RunEnded (and the signal has no ``too_late`` handler).
         """
-        definition, signal, prepared = await self.prepare_signal(run, name, payload)
-        message = Message(run.id, MESSAGE_KINDS[SignalReceived], name, key, dump(prepared))
-        delivery = (await self.store.send([message]))[0]
-        if delivery.answer == "ended":
-            return await self._signal_ended(run, definition, signal, message, prepared)
+        delivery = await self.put_signal(run, name, payload, key)
         if delivery.answer != "accepted":
             return delivery.answer
         story = await self.story(run)
         fate = story.state.fates.get(delivery.mseq)
         if fate is None:  # nobody has read it yet: what will be made of it?
-            fate = _fate(story, name, prepared)
+            fate = _fate(story, name, (await self.prepare_signal(run, name, payload))[2])
         return "too_late" if fate == "too_late" else "accepted"
+
+    async def put_signal(self, run: RunRow, name: str, payload: Value, key: str | None) -> Delivery:
+        """As `signal`, without asking what becomes of an accepted one."""
+        definition, signal, prepared = await self.prepare_signal(run, name, payload)
+        message = Message(run.id, MESSAGE_KINDS[SignalReceived], name, key, dump(prepared))
+        delivery = (await self.store.send([message]))[0]
+        if delivery.answer == "full":
+            raise MailboxFull(
+                f"{run.address} has {MOST_UNREAD:,} unread signals and takes no more",
+                f"`saga show {run.address}` shows why it does not read them",
+            )
+        if delivery.answer == "ended":
+            return Delivery(await self._signal_ended(run, definition, signal, message, prepared))
+        return delivery
 
     async def _signal_ended(
         self, run: RunRow, definition: Definition, signal: Signal, message: Message, payload: Value
@@ -187,7 +204,7 @@ class Client:
             raise RunEnded(f"{run.address} has ended, and nothing takes care of a late {signal.name}")
         state = (await self.story(run)).state
         command = handle(definition, state, signal.too_late, Unread(0, signal.name, payload))
-        row = OutboxRow(run.id, run.seq, 0, "start", dump(start_data(definition, run.address, command)))
+        row = OutboxRow(run.id, run.seq, 0, START, dump(start_data(definition, run.address, command)))
         delivery = await self.store.send_to_ended(message, row)
         return "duplicate" if delivery.answer == "duplicate" else "too_late"
 
@@ -207,11 +224,34 @@ class Client:
             raise RunEnded(f"{run.address} has ended")
         return story
 
+    async def undo(self, run: RunRow, by: str, reason: str) -> Started:
+        """Starts the linked run that undoes a completed one. Raises NotNow, for instance behind a pivot.
+
+        A run is undone once: asked again, the answer is the undo run there is.
+        """
+        story = await self.story(run)
+        why = "it has not ended" if not run.status.ended else None
+        why = why or refusal(story.definition, story.state, UndoRequested(0, 0, by, reason))
+        if why is not None:
+            raise NotNow(f"{run.address} cannot be undone: {why}", f"`saga show {run.address}` shows where it stands")
+        new = undo_run(run, by=by, reason=reason)
+        created = await self.store.start(new)
+        return Started((await self.store.by_address(new.address, run.project))[0], created)
+
+    async def stuck_child(self, run: RunRow) -> RunRow | None:
+        """The run below this one for which a person has to do something: what this one waits for."""
+        for child in await self.store.children(run.id):
+            if child.status is Status.STUCK:
+                return child
+            if not child.status.ended and (found := await self.stuck_child(child)) is not None:
+                return found
+        return None
+
     async def somebody_works_on(self, run: RunRow) -> bool:
         """Whether a live worker would take this run up."""
         return any(
             worker.project == run.project
-            and (run.id == worker.only if worker.only is not None else run.queue in worker.queues)
+            and (worker.only in (run.id, run.root) if worker.only is not None else run.queue in worker.queues)
             for worker in await self.store.workers()
         )
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from saga.interpreter.machine.events import ActionEvent, Ref, Timer
 from saga.interpreter.machine.state import State
-from saga.interpreter.store import InboxRow
+from saga.interpreter.store import InboxRow, Parent
 from saga.schema.definition import Definition
 
 
@@ -44,8 +44,15 @@ class LiveRun:
     """Of the definition."""
     definition: Definition
     state: State
+    parent: Parent | None = None
     seq: int = 0
+    size: int = 0
+    """Characters in its journal."""
     seen: int = 0
+    read: int = 0
+    """As ``seen``, as far as it is durable."""
+    noted: int = 0
+    """As ``read``, as far as the run row says so."""
     flights: dict[Ref, Flight] = field(default_factory=dict)
     timers: dict[Timer, asyncio.TimerHandle] = field(default_factory=dict)
     deferred: deque[ActionEvent] = field(default_factory=deque)

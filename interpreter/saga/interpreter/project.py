@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,14 @@ class ProjectProblem(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Sink:
+    """Where the events of a topic are sent. ``secret``: the name of the one that signs them."""
+
+    url: str
+    secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """A project. ``actions``: the files that register its actions, or None for those found beside its sagas."""
 
@@ -50,6 +58,8 @@ class Project:
     """What `http` steps may reach although it is not public."""
     concurrency: int | None = None
     """Runs in hand at once, per worker."""
+    sinks: Mapping[str, Sink] = field(default_factory=dict)
+    """Where emitted events are sent, by topic."""
 
     def saga_files(self) -> list[Path]:
         """Its saga files, sorted: all below the folder, or, without a saga.toml, those in it."""
@@ -119,7 +129,7 @@ def _read(file: Path) -> Project:
         raise ProjectProblem(f"{file} cannot be read: {error.strerror}") from None
     except tomllib.TOMLDecodeError as error:
         raise ProjectProblem(f"{file} is no TOML: {error}", 'write such as: name = "shop"') from None
-    _refuse_strangers(file, "", table, ("name", "actions", "http", "worker"))
+    _refuse_strangers(file, "", table, ("name", "actions", "http", "worker", "emit"))
     http = _table(file, table, "http", ("allow",))
     worker = _table(file, table, "worker", ("concurrency",))
     return Project(
@@ -129,6 +139,7 @@ def _read(file: Path) -> Project:
         _actions(file, table),
         _allow(file, http),
         _concurrency(file, worker),
+        _sinks(file, table),
     )
 
 
@@ -199,6 +210,34 @@ def _concurrency(file: Path, worker: dict[str, Any]) -> int | None:
     if found is not None and (type(found) is not int or not 1 <= found <= _MOST_CONCURRENCY):
         raise _unfit(file, "concurrency", found, "concurrency = 400")
     return found
+
+
+def _sinks(file: Path, table: dict[str, Any]) -> dict[str, Sink]:
+    example = 'order.shipped = {url = "https://events.example.com", secret = "EVENTS_SECRET"}'
+    found = table.get("emit", {})
+    if not isinstance(found, dict):
+        raise ProjectProblem(f'{file}: "emit" must be a section', "write it as [emit], on a line of its own")
+    sinks: dict[str, Sink] = {}
+    for topic, written in _topics(found):
+        if not isinstance(written, dict):
+            raise _unfit(file, f"emit.{topic}", written, example)
+        _refuse_strangers(file, f' of "{topic}" in [emit]', written, ("url", "secret"))
+        url, secret = written.get("url"), written.get("secret")
+        if not isinstance(url, str) or not url.startswith(("https://", "http://")):
+            raise _unfit(file, f"emit.{topic}.url", url, example)
+        if secret is not None and not isinstance(secret, str):
+            raise _unfit(file, f"emit.{topic}.secret", secret, example)
+        sinks[topic] = Sink(url, secret)
+    return sinks
+
+
+def _topics(table: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """A topic may have dots, which TOML reads as tables in tables."""
+    for name, written in table.items():
+        if isinstance(written, dict) and written and all(isinstance(inner, dict) for inner in written.values()):
+            yield from _topics(written, f"{before}{name}.")
+        else:
+            yield before + name, written
 
 
 def _unfit(file: Path, key: str, found: object, example: str) -> ProjectProblem:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import time
+from hashlib import sha256
 from uuid import UUID
 
-from saga.interpreter.store import DefinitionRow, NewRun
+from saga.interpreter.store import DefinitionRow, NewRun, RunRow
 from saga.schema.definition import Definition
 from saga.schema.expressions import ExpressionFailed
 from saga.schema.values import Value, ValueProblem, dump
@@ -22,23 +23,39 @@ DEFAULT_QUEUE = "default"
 
 def new_id() -> UUID:
     """A uuidv7 (RFC 9562, 5.7): its time part keeps index inserts at the right edge."""
-    milliseconds = time.time_ns() // 1_000_000
-    random = int.from_bytes(os.urandom(10), "big")
+    return _uuid7(time.time_ns() // 1_000_000, os.urandom(10))
+
+
+def child_id(key: str, at: int) -> UUID:
+    """The uuidv7 of a run that another run starts: always the same for a step's key and the time it opened."""
+    return _uuid7(at // 1000, sha256(key.encode()).digest()[:10])
+
+
+def _uuid7(milliseconds: int, ten_bytes: bytes) -> UUID:
+    random = int.from_bytes(ten_bytes, "big")
     bits = (milliseconds & (2**48 - 1)) << 80 | 0x7 << 76 | (random >> 68 & 0xFFF) << 64 | 0b10 << 62
     return UUID(int=bits | random & (2**62 - 1))
 
 
 def new_run(
-    row: DefinitionRow, definition: Definition, given: Value, *, key: str | None = None, again: bool = False
+    row: DefinitionRow,
+    definition: Definition,
+    given: Value,
+    *,
+    key: str | None = None,
+    fallback: str | None = None,
+    number: UUID | None = None,
+    again: bool = False,
 ) -> tuple[NewRun, Value]:
-    """A run to be stored and its prepared input. ``key``: the id to use instead of the one the file computes.
+    """A run to be stored and its prepared input.
 
+    ``key``: the id to use instead of the one the file computes; ``fallback``: for a file that computes none.
     Raises ValueProblem: code ``validation`` for an input that does not fit, ``id`` for an id that cannot be computed.
     """
     prepared = definition.input.prepare(given)
     names = {"input": prepared}
-    number = new_id()
-    identity = key if key is not None else _identity(definition, names, number)
+    number = number or new_id()
+    identity = key if key is not None else _identity(definition, names, fallback or str(number))
     labels = {name: template.evaluate(names) for name, template in definition.labels.items()}
     run = NewRun(
         number,
@@ -54,9 +71,18 @@ def new_run(
     return run, prepared
 
 
-def _identity(definition: Definition, names: dict[str, Value], number: UUID) -> str:
+def undo_run(run: RunRow, *, by: str, reason: str, number: UUID | None = None, again: int = 1) -> NewRun:
+    """The run that undoes an ended one. Its input says who wants it and why; ``again`` counts such runs."""
+    asked: dict[str, Value] = {"undoes": run.address, "by": by, "reason": reason}
+    address = f"{run.address}.undo" if again == 1 else f"{run.address}.undo{again}"
+    return NewRun(
+        number or new_id(), run.definition, run.project, run.queue, address, dump(asked), run.labels, undoes=run.id
+    )
+
+
+def _identity(definition: Definition, names: dict[str, Value], fallback: str) -> str:
     if definition.id is None:
-        return str(number)
+        return fallback
     try:
         value = definition.id.evaluate(names)
     except ExpressionFailed as problem:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from saga.interpreter.status import Status
+from saga.interpreter.task_store import TaskStore
 
 
 class StoreUnavailable(Exception):
@@ -65,13 +66,32 @@ class InboxRow(NamedTuple):
 
 
 class OutboxRow(NamedTuple):
-    """What a run sends out, stored in the commit of journal row ``seq``. ``kind``: ``start`` (another saga's run)."""
+    """What a run sends out, stored in the commit of journal row ``seq``; ``kind`` is one of `outgoing`.
+
+    What it wants from its very start has ``seq`` 0 and a negative ``n``. Rows of one run and ``lane`` are delivered in
+    order, and one that cannot be delivered holds up its lane; those without a lane are on their own.
+    """
 
     run: UUID
     seq: int
     n: int
     kind: str
     data: str
+    lane: str = ""
+
+
+EVENT = "emit"
+"""The kind of an outbox row that is an event for the world."""
+
+MOST_UNREAD = 10_000
+"""Signals that a run may have without having used them; another one is refused (semantics.md 22)."""
+
+
+class Parent(NamedTuple):
+    """Whose work a run does: the parent, and which of its steps as JSON text: ``[step, [iteration], undo]``."""
+
+    run: UUID
+    ref: str
 
 
 @dataclass(slots=True)
@@ -92,6 +112,10 @@ class NewRun:
     again: bool = False
     after_undone: bool = False
     """``id_reuse: after_undone``: a key whose run ended compensated may be used again."""
+    parent: Parent | None = None
+    """Not in `Batch.starts`: children are started from the outbox."""
+    undoes: UUID | None = None
+    """The ended run that this one undoes."""
 
 
 @dataclass(slots=True)
@@ -122,6 +146,8 @@ class Change:
     """JSON text."""
     incomplete: bool = False
     """Rollback incomplete (semantics.md 14)."""
+    unread: int = 0
+    """Signals that were read and that no step has taken yet."""
 
 
 @dataclass(slots=True)
@@ -188,6 +214,10 @@ class RunRow:
     closed_at: int | None
     seq: int
     mbox: int
+    parent: Parent | None
+    undoes: UUID | None
+    root: UUID | None
+    """The topmost run of its family; None for that one itself."""
 
 
 @dataclass(slots=True)
@@ -212,6 +242,8 @@ class Claimed:
     mbox: int
     rows: list[Row]
     inbox: list[InboxRow]
+    parent: Parent | None = None
+    undoes: UUID | None = None
 
 
 @dataclass(slots=True)
@@ -240,7 +272,11 @@ class Message:
 
 @dataclass(slots=True)
 class Delivery:
-    """The answer to a message: ``accepted``, ``duplicate``, ``ended`` (the run is; nothing stored) or ``unknown``."""
+    """The answer to a message: ``accepted``, or why nothing was stored.
+
+    ``duplicate``, ``ended`` (the run is), ``full`` (it has `MOST_UNREAD` signals; operators' requests get through), or
+    ``unknown`` (there is no such run).
+    """
 
     answer: str
     mseq: int = 0
@@ -272,7 +308,7 @@ class Transaction(Protocol):
         ...
 
 
-class Store(Protocol):
+class Store(TaskStore, Protocol):
     """Durable storage. Every method may raise StoreUnavailable; methods that take a worker may raise Fenced."""
 
     async def close(self) -> None:
@@ -310,7 +346,7 @@ class Store(Protocol):
         ...
 
     async def send(self, messages: Sequence[Message]) -> list[Delivery]:
-        """Stores messages, many in one statement; answers in the same order."""
+        """Stores messages, many in one statement; answers in the same order. See `Delivery`."""
         ...
 
     async def send_to_ended(self, message: Message, outbox: OutboxRow) -> Delivery:
@@ -356,6 +392,10 @@ class Store(Protocol):
         """What the run has sent, delivered or not."""
         ...
 
+    async def children(self, run: UUID) -> list[RunRow]:
+        """The runs that do the work of one of its steps, oldest first."""
+        ...
+
     async def undelivered(self, run: UUID) -> list[str]:
         """Why messages that the run sends could not be delivered the last time they were tried."""
         ...
@@ -394,7 +434,10 @@ class Store(Protocol):
         ...
 
     async def claim(self, worker: int, limit: int, only: UUID | None = None) -> list[Claimed]:
-        """Takes due runs of the worker's queues (or only that one run), then loads them in a second statement."""
+        """Takes due runs of the worker's queues (or only that one run), then loads them in a second statement.
+
+        A worker that was enlisted for one run takes that run's children too (semantics.md 32).
+        """
         ...
 
     async def claim_one(self, worker: int, run: UUID) -> list[Claimed]:
@@ -421,16 +464,33 @@ class Store(Protocol):
         """Takes over from workers that are dead; returns how many runs were freed. Two statements each, in order."""
         ...
 
-    async def take_outbox(self, worker: int, limit: int) -> list[OutboxRow]:
-        """Undelivered outbox rows of ended claims of this project, oldest first."""
+    async def mark_read(self, worker: int, read: Sequence[tuple[UUID, int]]) -> None:
+        """Notes up to which message runs in hand have journaled: what is unread is counted from there."""
+        ...
+
+    # -- what runs send out
+    async def take_outbox(self, worker: int, limit: int, events: bool = False) -> list[OutboxRow]:
+        """Undelivered outbox rows of this project, oldest first: the events, or all else.
+
+        They are this worker's to deliver until it is dead, or for a minute. No row is given out while one before it in
+        its lane is postponed or in another's hand.
+        """
         ...
 
     async def delivered(self, rows: Sequence[OutboxRow]) -> None:
         """Marks outbox rows as delivered."""
         ...
 
+    async def publish(self, rows: Sequence[OutboxRow]) -> None:
+        """Marks events as delivered and gives them, in this order, the next positions for readers (`events`)."""
+        ...
+
+    async def events(self, project: int, after: int = 0, limit: int = 100) -> list[tuple[int, OutboxRow]]:
+        """Published events with a greater position, ascending. No smaller position appears later."""
+        ...
+
     async def undeliverable(self, row: OutboxRow, problem: str) -> None:
-        """Notes why a row cannot be delivered and leaves it for a later try (not before 30 seconds)."""
+        """Notes why a row cannot be delivered and leaves it and its lane for a later try (not before 30 seconds)."""
         ...
 
     def transaction(self, worker: int) -> AbstractAsyncContextManager[Transaction]:

@@ -13,21 +13,30 @@ import logging
 import os
 import random
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 from saga.interpreter.actions.performing import Performer
+from saga.interpreter.beginning import beginning_of
 from saga.interpreter.clock import DatabaseClock
 from saga.interpreter.definitions import Definitions
+from saga.interpreter.deliveries import Deliveries
 from saga.interpreter.engine import Engine
-from saga.interpreter.relay import Relay
+from saga.interpreter.project import Sink
+from saga.interpreter.relay import Relay, one_by_one
+from saga.interpreter.sinks import Publisher
 from saga.interpreter.starting import DEFAULT_QUEUE
 from saga.interpreter.store import Fenced, Store, StoreUnavailable
-from saga.schema.definition import Definition
-from saga.schema.values import load
 
 log = logging.getLogger("saga.worker")
+
+T = TypeVar("T")
+
+_UNNOTED = 1_000
+"""Messages that a run in hand may have read without its row saying so."""
 
 
 def tune_process() -> None:
@@ -70,7 +79,9 @@ class Worker:
         only: UUID | None = None,
         settings: Settings | None = None,
         definitions: Definitions | None = None,
+        sinks: Mapping[str, Sink] | None = None,
     ) -> None:
+        """``sinks``: where the events of a topic are sent (`saga.toml`)."""
         self.definitions = definitions or Definitions(store)
         self.number = 0
         self._store = store
@@ -78,6 +89,7 @@ class Worker:
         self._project = project
         self._queues = queues
         self._only = only
+        self._sinks = sinks or {}
         self._settings = settings or Settings()
         self._clock = DatabaseClock(0)
         self._ring = asyncio.Event()
@@ -99,19 +111,29 @@ class Worker:
             self._project, self._queues, self._only, socket.gethostname(), os.getpid(), lease
         )
         self._clock.set(await self._store.renew(self.number))
-        self._engine = Engine(self._store, self.number, self._clock, self._performer, self._failed)
+        deliver = one_by_one(self._store, Deliveries(self._store, self.definitions, self._project).deliver)
+        relay = Relay(self._store, self.number, deliver, self._settings.idlest)
+        name = (await self._store.projects())[self._project]
+        publisher = Publisher(self._store, name, self._sinks, self._performer.http, self._performer.secrets)
+        events = Relay(self._store, self.number, publisher.publish, self._settings.idlest, events=True)
+
+        def sent() -> None:
+            relay.wake()
+            events.wake()
+
+        self._engine = Engine(self._store, self.number, self._clock, self._performer, self._failed, sent)
         await self._store.listen(self.number, self._ring.set)
         await self._offer()
-        relay = Relay(self._store, self.definitions, self.number, self._project)
         every = self._settings
-        for name, work, pause in (
+        for task, work, pause in (
             ("lease", self._renew, every.lease / 3),
             ("sweep", self._sweep, every.sweep),
             ("offer", self._offer, every.offer),
             ("show", self._show, 1.0),
-            ("relay", relay.deliver, every.idlest),
         ):
-            self._spawn(name, self._repeat(work, pause))
+            self._spawn(task, self._repeat(work, pause))
+        self._spawn("relay", relay.run())
+        self._spawn("events", events.run())
         self._spawn("claim", self._claim_for_ever())
 
     def ring(self) -> None:
@@ -197,6 +219,12 @@ class Worker:
             await self._store.show(self.number, shown)
             for run, (_, word) in zip(changed, shown, strict=True):
                 run.shown = word
+        read = [(run.id, run.read) for run in self.engine.live.values() if run.read - run.noted >= _UNNOTED]
+        if read:
+            await self._store.mark_read(self.number, read)
+            for number, mseq in read:
+                if number in self.engine.live:
+                    self.engine.live[number].noted = mseq
 
     async def _claim_for_ever(self) -> None:
         every = self._settings
@@ -223,14 +251,16 @@ class Worker:
         began = self._clock.now()
         claimed = await self._store.claim(self.number, free, self._only)
         for run in claimed:
-            engine.adopt(run, await self._definition(run.definition), load(run.input), began)
+            _, definition = await self._patiently(partial(self.definitions.get, run.definition))
+            beginning = await self._patiently(partial(beginning_of, self._store, run))
+            engine.adopt(run, definition, beginning, began)
         return len(claimed)
 
-    async def _definition(self, number: int) -> Definition:
-        """The definition of a claimed run. It is in our hands now: it is not let go because the weather changed."""
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What a claimed run needs. It is in our hands now: it is not let go because the weather changed."""
         while True:
             try:
-                return (await self.definitions.get(number))[1]
+                return await ask()
             except StoreUnavailable as problem:
                 log.warning("%s; trying again", problem)
                 await asyncio.sleep(self._settings.idlest)

@@ -81,9 +81,9 @@ class Performer:
 
     def __init__(self, actions: Actions, secrets: Secrets, http: Http, *, threads: int = 32) -> None:
         """``threads``: how many sync functions may run at once; more of them wait, and their attempt's time runs."""
+        self.http = http
+        self.secrets = secrets
         self._actions = actions
-        self._secrets = secrets
-        self._http = http
         self._threads = Threads(threads)
 
     async def perform(self, attempt: Attempt, transaction: OpenTransaction | None = None) -> Answer:
@@ -134,12 +134,12 @@ class Performer:
         kind, _, name = hold.partition(":")
         if kind == "action":
             return self._actions.get(name) is not None
-        return kind == "secret" and self._secrets.has(name)
+        return kind == "secret" and self.secrets.has(name)
 
     async def close(self) -> None:
         """Closes connections and lets idle threads end. Functions still running in threads are not waited for."""
         self._threads.close()
-        await self._http.close()
+        await self.http.close()
 
     async def _call(self, attempt: Attempt, registered: Registered, connection: object) -> Answer:
         try:
@@ -175,7 +175,7 @@ class Performer:
     async def _request(self, attempt: Attempt) -> Answer:
         action = attempt.action
         assert action.request is not None
-        return await self._http.send(
+        return await self.http.send(
             action.request, attempt.arguments, attempt.key, attempt.scope, action.attempt_timeout
         )
 
@@ -204,12 +204,12 @@ class Performer:
         where = {"run": attempt.address, "step": attempt.step}
         log.warning("%s %s attempt %d: %s: %s", *where.values(), attempt.attempt, code, message, extra=where)
         if log.isEnabledFor(logging.DEBUG):
-            log.debug("%s", self._secrets.scrub("".join(format_exception(error))), extra=where)
+            log.debug("%s", self.secrets.scrub("".join(format_exception(error))), extra=where)
         return Unknown(code, message)
 
     def _clean(self, text: str) -> str:
         """A message as it may be stored: no secrets, nothing a database cannot hold, not endless."""
-        text = self._secrets.scrub(text).replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+        text = self.secrets.scrub(text).replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
         return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}…"
 
 

@@ -73,11 +73,16 @@ class MemoryQuestions:
 
     async def outbox(self, run: UUID) -> list[OutboxRow]:
         """See `Store.outbox`."""
-        return sorted(row for row in self._tables.outbox.values() if row.run == run)
+        return self._tables.outbox.of(run)
+
+    async def children(self, run: UUID) -> list[RunRow]:
+        """See `Store.children`."""
+        found = [each for each in self._tables.runs.values() if each.parent is not None and each.parent.run == run]
+        return [self._row(each) for each in sorted(found, key=lambda each: each.id)]
 
     async def undelivered(self, run: UUID) -> list[str]:
         """See `Store.undelivered`."""
-        return [problem for name, problem in self._tables.problems.items() if name[0] == run]
+        return self._tables.outbox.problems(run)
 
     async def workers(self) -> list[WorkerInfo]:
         """See `Store.workers`."""
@@ -127,6 +132,9 @@ class MemoryQuestions:
             closed_at=run.closed_at,
             seq=run.seq,
             mbox=run.mbox,
+            parent=run.parent,
+            undoes=run.undoes,
+            root=run.root,
         )
 
 

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from saga.interpreter.memory.outbox import OutboxTable
 from saga.interpreter.status import Status
 from saga.interpreter.store import (
+    MOST_UNREAD,
     NO_PROGRESS_KINDS,
     Change,
     Claimed,
@@ -20,6 +22,7 @@ from saga.interpreter.store import (
     Message,
     NewRun,
     OutboxRow,
+    Parent,
     Row,
 )
 from saga.interpreter.versions import version_label
@@ -41,8 +44,8 @@ class StoredWorker:
     mail: dict[UUID, None] = field(default_factory=dict)
 
     def may_claim(self, run: StoredRun) -> bool:
-        """Whether the run is of this worker's project and, if it works for one run only, that run."""
-        return run.project == self.project and self.only in (None, run.id)
+        """Whether the run is of this worker's project and, if it works for one run only, that run or its child."""
+        return run.project == self.project and self.only in (None, run.id, run.root)
 
 
 @dataclass(slots=True)
@@ -73,6 +76,10 @@ class StoredRun:
     error: str | None = None
     incomplete: bool = False
     closed_at: int | None = None
+    unread: int = 0
+    parent: Parent | None = None
+    root: UUID | None = None
+    undoes: UUID | None = None
     journal: list[Row] = field(default_factory=list)
     writers: list[int] = field(default_factory=list)
     """Who wrote each journal row."""
@@ -98,6 +105,10 @@ class StoredRun:
         """Whether that message came before."""
         return message.key is not None and (message.name, message.key) in self.keys
 
+    def is_full(self, message: Message) -> bool:
+        """Whether it has too many unused signals to take this one (semantics.md 22)."""
+        return message.kind == 0 and self.unread + self.mbox - self.read >= MOST_UNREAD
+
     def put(self, message: Message, now: int) -> int:
         """Puts a message into the mailbox; its number."""
         mseq = self.mbox + 1
@@ -113,7 +124,7 @@ class StoredRun:
         self.read, self.status, self.due, self.shown = change.seen, change.status, change.due, change.shown
         self.waiting, self.hold, self.problem = change.waiting, change.hold, change.problem
         self.outcome, self.output, self.error = change.outcome, change.output, change.error
-        self.incomplete = change.incomplete
+        self.incomplete, self.unread = change.incomplete, change.unread
         self.closed_at = now if change.status.ended else None
 
     def progress(self) -> int:
@@ -147,6 +158,8 @@ class StoredRun:
             mbox=self.mbox,
             rows=list(self.journal),
             inbox=self.inbox[self.read :],
+            parent=self.parent,
+            undoes=self.undoes,
         )
 
 
@@ -161,11 +174,7 @@ class Tables:
         self.keys: dict[tuple[int, str], UUID] = {}
         self.runs: dict[UUID, StoredRun] = {}
         self.workers: dict[int, StoredWorker] = {}
-        self.outbox: dict[tuple[UUID, int, int], OutboxRow] = {}
-        self.undelivered: dict[tuple[UUID, int, int], OutboxRow] = {}
-        self.problems: dict[tuple[UUID, int, int], str] = {}
-        self.postponed: dict[tuple[UUID, int, int], int] = {}
-        """When an outbox row that could not be delivered may be tried again."""
+        self.outbox = OutboxTable(clock)
         self._enlisted = 0
         self._wake: dict[tuple[int, str], list[tuple[int, UUID]]] = {}
 
@@ -184,6 +193,8 @@ class Tables:
     def add(self, run: NewRun, owner: int | None) -> StoredRun | None:
         """A new run under its key, or None where the key is taken."""
         holder = self.keys.get((run.project, run.address))
+        if holder == run.id:
+            return None
         if holder is not None:
             status = self.runs[holder].status
             if not (run.again and status.ended) and not (run.after_undone and status is Status.COMPENSATED):
@@ -191,6 +202,9 @@ class Tables:
         stored = StoredRun(
             run.id, run.definition, run.project, run.queue, run.address, run.input, run.labels, self.clock(), owner
         )
+        stored.parent, stored.undoes = run.parent, run.undoes
+        if run.parent is not None:
+            stored.root = self.runs[run.parent.run].root or run.parent.run
         self.keys[run.project, run.address] = run.id
         self.runs[run.id] = stored
         return stored
@@ -207,9 +221,7 @@ class Tables:
 
     def post(self, row: OutboxRow) -> None:
         """Adds an outbox row, once."""
-        key = (row.run, row.seq, row.n)
-        if key not in self.outbox:
-            self.outbox[key] = self.undelivered[key] = row
+        self.outbox.post(row, self.runs[row.run].project)
 
     def enlist(self, project: int, queues: tuple[str, ...], only: UUID | None, host: str, pid: int, lease: int) -> int:
         """A new worker; its number."""

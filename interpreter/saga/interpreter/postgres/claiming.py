@@ -19,7 +19,7 @@ from saga.interpreter.postgres.connections import Link, is_locked, is_weather, u
 from saga.interpreter.postgres.hands import Hand
 from saga.interpreter.postgres.pools import Pools
 from saga.interpreter.status import Status
-from saga.interpreter.store import NO_PROGRESS_KINDS, Claimed, Fenced, InboxRow, Row, StoreUnavailable
+from saga.interpreter.store import NO_PROGRESS_KINDS, Claimed, Fenced, InboxRow, Parent, Row, StoreUnavailable
 
 _Taken: TypeAlias = tuple[Claimed, int]
 """A claimed run and the number of its claim."""
@@ -50,6 +50,11 @@ class Claimer:
     async def claim_run(self, hand: Hand, run: UUID, due_or_not: bool) -> list[Claimed]:
         """One run, if it is unowned, open, not held and, unless ``due_or_not``, due."""
         return await self._gathered(hand, 1, [(statements.CLAIM_RUN, run, due_or_not)])
+
+    async def claim_family(self, hand: Hand, root: UUID, limit: int) -> list[Claimed]:
+        """One run and its children, if they are unowned, open, not held, and due."""
+        due = [row[0] for row in await self._link.ask(statements.FAMILY_DUE, root, limit)]
+        return await self._gathered(hand, limit, [(statements.CLAIM_RUN, run, False) for run in (root, *due)])
 
     async def _gathered(self, hand: Hand, limit: int, asked: list[tuple[str, object, object]]) -> list[Claimed]:
         """Runs the claims one after the other. What was claimed is handed over even when a later one fails."""
@@ -113,9 +118,8 @@ class Claimer:
         return [(self._claimed(row, journals.get(row[0], []), inboxes.get(row[0], []), lost), row[1]) for row in rows]
 
     def _claimed(self, row: asyncpg.Record, journal: list[Row], inbox: list[InboxRow], lost: bool) -> Claimed:
-        run, _, definition, project, pool, address, given, status, created_at, was_lost, crashes, crash_seq, mbox, _ = (
-            row
-        )
+        run, _, definition, project, pool, address, given, status, created_at, was_lost, crashes, crash_seq = row[:12]
+        mbox, _, parent, parent_ref, undoes = row[12:]
         if crashes and progressed(journal, crash_seq):
             crashes = 0
         return Claimed(
@@ -132,6 +136,8 @@ class Claimer:
             mbox=mbox,
             rows=journal,
             inbox=inbox,
+            parent=None if parent is None else Parent(parent, parent_ref),
+            undoes=undoes,
         )
 
     def _translated(self, error: Exception) -> Exception:

@@ -1,4 +1,4 @@
-"""What comes from outside: starts and messages, and what runs send out.
+"""What comes from outside: starts and messages, and offers of what runs lack.
 
 It must not know what a message means to its run.
 """
@@ -21,24 +21,13 @@ from saga.interpreter.store import Delivery, Message, NewRun, OutboxRow
 _COLLISIONS = 10
 """Two senders of one key meet at most once for each message of theirs; more means that something else is wrong."""
 
-_TAKE_OUTBOX = """
-SELECT o.run, o.seq, o.n, o.kind, o.data FROM saga.outbox o JOIN saga.run r ON r.id = o.run
- WHERE o.delivered_at IS NULL AND o.not_before <= clock_timestamp() AND r.project = $1
- ORDER BY o.at, o.run, o.seq, o.n LIMIT $2"""
-_DELIVERED = """
-UPDATE saga.outbox o SET delivered_at = clock_timestamp()
-  FROM unnest($1::uuid[], $2::int[], $3::int[]) AS x(run, seq, n)
- WHERE o.run = x.run AND o.seq = x.seq AND o.n = x.n AND o.delivered_at IS NULL"""
-
-_UNDELIVERABLE = """
-UPDATE saga.outbox SET problem = $4, not_before = clock_timestamp() + interval '30 seconds'
- WHERE run = $1 AND seq = $2 AND n = $3 AND delivered_at IS NULL"""
-_HELD = "SELECT DISTINCT hold FROM saga.run WHERE project = $1 AND hold IS NOT NULL AND id = coalesce($2, id)"
-_UNDELIVERED = "SELECT problem FROM saga.outbox WHERE run = $1 AND delivered_at IS NULL AND problem IS NOT NULL"
+_HELD = """
+SELECT DISTINCT hold FROM saga.run
+ WHERE project = $1 AND hold IS NOT NULL AND ($2::uuid IS NULL OR id = $2 OR root = $2)"""
 
 
 class Messages:
-    """Starts, messages and outbox rows, through one connection. Everything raises StoreUnavailable."""
+    """Starts, messages and offers, through one connection. Everything raises StoreUnavailable."""
 
     def __init__(self, link: Link, bell: Bell, pools: Pools) -> None:
         self._link = link
@@ -51,8 +40,10 @@ class Messages:
         pool = self._pools.number(run.project, run.queue)
         again, after = [run.id] if run.again else [], [run.id] if run.after_undone else []
         labels = stored_labels(run.labels)
+        parent, ref = run.parent or (None, None)
         stored = await self._link.ask(
-            statements.START, run.project, run.address, run.id, again, after, run.definition, pool, labels, run.input
+            *(statements.START, run.project, run.address, run.id, again, after),
+            *(run.definition, pool, labels, run.input, parent, ref, run.undoes),
         )
         if stored:
             self._bell.ring([pool_name(pool)])
@@ -102,25 +93,6 @@ class Messages:
                 return await self._link.ask(sql, *arguments)
         return await self._link.ask(sql, *arguments)
 
-    async def take_outbox(self, project: int, limit: int) -> list[OutboxRow]:
-        """See `Store.take_outbox`."""
-        return [OutboxRow._make(row) for row in await self._link.ask(_TAKE_OUTBOX, project, limit)]
-
-    async def delivered(self, rows: Sequence[OutboxRow]) -> None:
-        """See `Store.delivered`."""
-        ordered = sorted(rows, key=lambda row: (row.run.bytes, row.seq, row.n))
-        if ordered:
-            runs, seqs, numbers, _, _ = zip(*ordered, strict=True)
-            await self._link.ask(_DELIVERED, runs, seqs, numbers)
-
-    async def undeliverable(self, row: OutboxRow, problem: str) -> None:
-        """See `Store.undeliverable`."""
-        await self._link.ask(_UNDELIVERABLE, row.run, row.seq, row.n, problem)
-
-    async def undelivered(self, run: UUID) -> list[str]:
-        """See `Store.undelivered`."""
-        return [row[0] for row in await self._link.ask(_UNDELIVERED, run)]
-
     async def held(self, project: int, only: UUID | None) -> list[str]:
         """See `Store.held`."""
         return [row[0] for row in await self._link.ask(_HELD, project, only)]
@@ -150,4 +122,4 @@ def _why_not(ended: bool | None, known: bool | None) -> Delivery:
         return Delivery("unknown")
     if known:
         return Delivery("duplicate")
-    return Delivery("ended" if ended else "unknown")
+    return Delivery("ended" if ended else "full")

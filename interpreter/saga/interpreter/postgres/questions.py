@@ -12,7 +12,7 @@ from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.connections import Link
 from saga.interpreter.postgres.lease_statements import IDLE_KINDS
 from saga.interpreter.status import Status
-from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow
+from saga.interpreter.store import InboxRow, OutboxRow, Parent, Row, RunRow
 
 _SELECT = f"""
 SELECT r.id, r.project, p.queue, r.definition, d.name, d.label, r.address, r.status, r.shown, r.waiting, r.hold,
@@ -21,7 +21,8 @@ SELECT r.id, r.project, p.queue, r.definition, d.name, d.label, r.address, r.sta
        CASE WHEN r.crashes = 0 OR EXISTS (SELECT 1 FROM saga.journal j WHERE j.run = r.id AND j.seq > r.crash_seq
                                              AND j.kind NOT IN ({IDLE_KINDS})) THEN 0 ELSE r.crashes END,
        saga.micros(r.created_at), saga.micros(r.closed_at),
-       coalesce((SELECT max(j.seq) FROM saga.journal j WHERE j.run = r.id), 0), r.mbox
+       coalesce((SELECT max(j.seq) FROM saga.journal j WHERE j.run = r.id), 0), r.mbox,
+       r.parent, r.parent_ref, r.undoes, r.root
   FROM {{runs}}
   JOIN saga.pool p ON p.id = r.pool
   JOIN saga.definition d ON d.id = r.definition
@@ -43,7 +44,11 @@ _BARE_ID = (
 )
 _JOURNAL = """
 SELECT run, seq, kind, step, attempt, at, data FROM saga.journal WHERE run = $1 AND seq > $2 ORDER BY seq"""
-_OUTBOX = "SELECT run, seq, n, kind, data FROM saga.outbox WHERE run = $1 ORDER BY seq, n"
+_CHILDREN = (
+    _SELECT.format(runs="saga.run r")
+    + " WHERE r.root = (SELECT coalesce(p.root, p.id) FROM saga.run p WHERE p.id = $1) AND r.parent = $1 ORDER BY r.id"
+)
+_OUTBOX = "SELECT run, seq, n, kind, data, lane FROM saga.outbox WHERE run = $1 ORDER BY seq, n"
 
 
 class Questions:
@@ -91,6 +96,10 @@ class Questions:
         sql = f"{_SELECT.format(runs='saga.run r')} {conditions.where()} ORDER BY r.id DESC LIMIT ${last}"
         return [_run_row(row) for row in await self._link.ask_once(sql, *conditions.arguments)]
 
+    async def children(self, run: UUID) -> list[RunRow]:
+        """See `Store.children`."""
+        return [_run_row(row) for row in await self._link.ask(_CHILDREN, run)]
+
     async def journal(self, run: UUID, after: int) -> list[Row]:
         """See `Store.journal`."""
         return [Row._make(row) for row in await self._link.ask(_JOURNAL, run, after)]
@@ -124,7 +133,9 @@ class _Conditions:
 
 
 def _run_row(row: asyncpg.Record) -> RunRow:
-    values = list(row)
+    values: list[Any]
+    *values, parent, parent_ref, undoes, root = row
     values[7] = Status(values[7])
     values[9] = tuple(values[9] or ())
+    values += [None if parent is None else Parent(parent, parent_ref), undoes, root]
     return RunRow(*values)

@@ -14,8 +14,10 @@ from saga.interpreter.postgres.definitions import Definitions
 from saga.interpreter.postgres.hands import Hands
 from saga.interpreter.postgres.leases import Leases
 from saga.interpreter.postgres.messages import Messages
+from saga.interpreter.postgres.outbox import Outbox
 from saga.interpreter.postgres.pools import Pools
 from saga.interpreter.postgres.questions import Questions
+from saga.interpreter.postgres.tasks import Tasks
 from saga.interpreter.postgres.transactions import Transactions
 from saga.interpreter.postgres.writing import Writer
 from saga.interpreter.status import Status
@@ -34,6 +36,7 @@ from saga.interpreter.store import (
     WorkerInfo,
     Written,
 )
+from saga.interpreter.task_store import Task
 
 
 class PostgresStore:
@@ -52,6 +55,8 @@ class PostgresStore:
         self._definitions = Definitions(self._client)
         self._questions = Questions(self._client)
         self._messages = Messages(self._client, self._bell, self._pools)
+        self._outbox = Outbox(self._client)
+        self._tasks = Tasks(self._client, self._bell, self._pools)
         self._leases = Leases(self._claims, self._bell, self._pools)
         self._writer = Writer(url, self._pools)
         self._claimer = Claimer(self._claims, self._pools)
@@ -165,7 +170,11 @@ class PostgresStore:
 
     async def undelivered(self, run: UUID) -> list[str]:
         """See `Store.undelivered`."""
-        return await self._messages.undelivered(run)
+        return await self._outbox.undelivered(run)
+
+    async def children(self, run: UUID) -> list[RunRow]:
+        """See `Store.children`."""
+        return await self._questions.children(run)
 
     async def workers(self) -> list[WorkerInfo]:
         """See `Store.workers`."""
@@ -203,9 +212,10 @@ class PostgresStore:
     async def claim(self, worker: int, limit: int, only: UUID | None = None) -> list[Claimed]:
         """See `Store.claim`."""
         hand = self._hands.of(worker)
-        run = only or hand.only
-        if run is not None:
-            return await self._claimer.claim_run(hand, run, due_or_not=False)
+        if only is not None:
+            return await self._claimer.claim_run(hand, only, due_or_not=False)
+        if hand.only is not None:
+            return await self._claimer.claim_family(hand, hand.only, limit)
         return await self._claimer.claim_due(hand, limit)
 
     async def claim_one(self, worker: int, run: UUID) -> list[Claimed]:
@@ -242,17 +252,74 @@ class PostgresStore:
         self._hands.of(worker)
         return await self._leases.sweep(worker)
 
-    async def take_outbox(self, worker: int, limit: int) -> list[OutboxRow]:
+    async def mark_read(self, worker: int, read: Sequence[tuple[UUID, int]]) -> None:
+        """See `Store.mark_read`."""
+        self._hands.of(worker)
+        if read:
+            runs, numbers = zip(*sorted(read, key=lambda pair: pair[0].bytes), strict=True)
+            await self._claims.ask(statements.MARK_READ, worker, runs, numbers)
+
+    # -- what runs send out
+
+    async def take_outbox(self, worker: int, limit: int, events: bool = False) -> list[OutboxRow]:
         """See `Store.take_outbox`."""
-        return await self._messages.take_outbox(self._hands.of(worker).project, limit)
+        return await self._outbox.take(worker, self._hands.of(worker).project, limit, events)
 
     async def delivered(self, rows: Sequence[OutboxRow]) -> None:
         """See `Store.delivered`."""
-        await self._messages.delivered(rows)
+        await self._outbox.delivered(rows)
+
+    async def publish(self, rows: Sequence[OutboxRow]) -> None:
+        """See `Store.publish`."""
+        await self._outbox.publish(rows)
+
+    async def events(self, project: int, after: int = 0, limit: int = 100) -> list[tuple[int, OutboxRow]]:
+        """See `Store.events`."""
+        return await self._outbox.events(project, after, limit)
 
     async def undeliverable(self, row: OutboxRow, problem: str) -> None:
         """See `Store.undeliverable`."""
-        await self._messages.undeliverable(row, problem)
+        await self._outbox.undeliverable(row, problem)
+
+    # -- tasks
+
+    async def offer_task(self, task: Task) -> None:
+        """See `TaskStore.offer_task`."""
+        await self._tasks.offer(task)
+
+    async def withdraw_task(self, run: UUID, key: str, attempt: int) -> None:
+        """See `TaskStore.withdraw_task`."""
+        await self._tasks.withdraw(run, key, attempt)
+
+    async def take_tasks(self, project: int, topics: Sequence[str], limit: int, lease: int, holder: str) -> list[Task]:
+        """See `TaskStore.take_tasks`."""
+        return await self._tasks.take(project, topics, limit, lease, holder)
+
+    async def beat_task(
+        self, run: UUID, key: str, attempt: int, details: str | None = None, lease: int | None = None
+    ) -> str:
+        """See `TaskStore.beat_task`."""
+        return await self._tasks.beat(run, key, attempt, details, lease)
+
+    async def answer_task(self, run: UUID, key: str, attempt: int, answer: str) -> str:
+        """See `TaskStore.answer_task`."""
+        return await self._tasks.answer(run, key, attempt, answer)
+
+    async def expire_tasks(self, worker: int) -> int:
+        """See `TaskStore.expire_tasks`."""
+        return await self._tasks.expire(self._hands.of(worker).project)
+
+    async def tasks(self, run: UUID) -> list[Task]:
+        """See `TaskStore.tasks`."""
+        return await self._tasks.of(run)
+
+    async def note_progress(self, worker: int, run: UUID, key: str, details: str) -> None:
+        """See `TaskStore.note_progress`."""
+        await self._tasks.note(self._hands.of(worker).worker, run, key, details)
+
+    async def progress(self, run: UUID, key: str) -> str | None:
+        """See `TaskStore.progress`."""
+        return await self._tasks.progress(run, key)
 
     def transaction(self, worker: int) -> AbstractAsyncContextManager[Transaction]:
         """See `Store.transaction`."""
