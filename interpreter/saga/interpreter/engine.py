@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from uuid import UUID
 
@@ -25,12 +26,14 @@ from saga.interpreter.machine.events import FORWARD, ActionEvent, ActionRejected
 from saga.interpreter.machine.state import Phase
 from saga.interpreter.status import Status
 from saga.interpreter.store import (
+    ALONE_FROM,
     Batch,
     Change,
     Claimed,
     InboxRow,
     NewRun,
     Row,
+    Share,
     Store,
     StoreUnavailable,
 )
@@ -46,6 +49,9 @@ _REFUSALS = 3
 WEATHER = 0.2
 """Seconds between two readings of an inbox while the database is away."""
 
+_QUEUED = 50
+"""Runs of a saga whose attempts wait for their turn: enough to go on with at once when there is room."""
+
 LINGER = 5_000_000
 """A run whose next timer is due within so many microseconds stays in memory instead of being parked."""
 
@@ -54,7 +60,13 @@ class Engine:
     """The runs in one worker's hands. ``failed`` is told what ends the worker: being fenced, or a defect."""
 
     def __init__(
-        self, store: Store, worker: int, clock: Clock, performer: Performer, failed: Callable[[BaseException], None]
+        self,
+        store: Store,
+        worker: int,
+        clock: Clock,
+        performer: Performer,
+        failed: Callable[[BaseException], None],
+        concurrency: int,
     ) -> None:
         self.live: dict[UUID, LiveRun] = {}
         self._store = store
@@ -63,7 +75,7 @@ class Engine:
         self._failed = failed
         self._loop = asyncio.get_running_loop()
         self._writer = Writer(store, worker, lambda: len(self.live), failed)
-        self._flights = Flights(store, worker, clock, performer, self)
+        self._flights = Flights(store, worker, clock, performer, self, concurrency)
         self._alarms = Alarms(clock, self._timer_due)
         self._ends: dict[UUID, list[asyncio.Future[Status]]] = {}
         self._questions: set[asyncio.Task[None]] = set()
@@ -102,6 +114,7 @@ class Engine:
         if claimed.rows:
             commands = machine.resume(definition, state)
         run.shown = state.shown
+        run.alone = claimed.crashes >= ALONE_FROM
         self.live[run.id] = run
         run.unread = [message for message in claimed.inbox if message.mseq > run.seen]
         run.knocked = claimed.mbox > max(run.seen, *(message.mseq for message in run.unread), 0)
@@ -112,6 +125,28 @@ class Engine:
         else:
             self._send_off(run, commands)
         self._pump(run, read_at)
+
+    def shares(self) -> tuple[int, list[Share]]:
+        """How many runs in hand do something, and what each saga has of them.
+
+        A run whose attempts all wait for their turn takes no room from others: its saga is given no more of them.
+        """
+        if self._flights.gate.is_full:
+            return len(self.live), []
+        held, waiting = Counter[str](), Counter[str]()
+        queued = self._flights.gate.waiting
+        for run in self.live.values():
+            (waiting if queued and run.waits_for_its_turn else held)[run.definition.name] += 1
+        shares = [
+            Share(saga, held[saga], max(0, _QUEUED - waiting[saga]) if waiting[saga] else None)
+            for saga in {**held, **waiting}
+        ]
+        return held.total(), shares
+
+    @property
+    def works_alone(self) -> bool:
+        """Whether a run is in hand beside which there shall be no other."""
+        return any(run.alone for run in self.live.values())
 
     def ended(self, run: UUID) -> asyncio.Future[Status]:
         """Completes with its status when the run has ended while in this worker's hands."""
@@ -399,7 +434,9 @@ class Engine:
         run.releasing = True
         if run.closing or run.turn_taken:
             return
-        lost = tuple(machine.open_attempts(run.definition, run.state))
+        not_begun = {ref for ref, flight in run.flights.items() if not flight.begun}
+        attempts = machine.open_attempts(run.definition, run.state)
+        lost = tuple((ref, number) for ref, number in attempts if ref not in not_begun)
         self._flights.abandon(run)
         run.unread.clear()
         run.knocked = False

@@ -153,6 +153,14 @@ class Guard:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may go on at once, all workers together (docs/decisions/0016)."""
+
+    running: int
+    """Attempts under way."""
+
+
+@dataclass(frozen=True, slots=True)
 class FailWhen:
     """One line of ``fail_when``: the error code and the condition over ``output``."""
 
@@ -193,6 +201,8 @@ class Step:
     output_check: Validator | None = None
     status: str | None = None
     """The business status shown from here on."""
+    limits: Limits | None = None
+    """CALL, HTTP, SQL: for the attempts of this step, forward ones only."""
     can_time_out: bool = False
     """A `wait` with a timeout: its ``on_timeout`` body, if any, is guarded by TIMED_OUT on this step."""
 
@@ -273,6 +283,10 @@ class Definition:
     deadline: int | None
     id_reuse: str = "never"
     """``never`` or ``after_undone``."""
+    queue: str = "default"
+    """Where workers look for its runs (semantics.md 35)."""
+    limits: Limits | None = None
+    """For all attempts of all its runs, undos too."""
     followers: tuple[tuple[int, ...], ...] = field(init=False, default=())
     """``followers[i]``: the steps that need step i, ascending. Derived."""
     indices: Mapping[str, int] = field(init=False, default_factory=dict)

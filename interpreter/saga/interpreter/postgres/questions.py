@@ -21,7 +21,7 @@ SELECT r.id, r.project, p.queue, r.definition, d.name, d.label, r.address, r.sta
        CASE WHEN r.crashes = 0 OR EXISTS (SELECT 1 FROM saga.journal j WHERE j.run = r.id AND j.seq > r.crash_seq
                                              AND j.kind NOT IN ({IDLE_KINDS})) THEN 0 ELSE r.crashes END,
        saga.micros(r.created_at), saga.micros(r.closed_at),
-       coalesce((SELECT max(j.seq) FROM saga.journal j WHERE j.run = r.id), 0), r.mbox
+       coalesce((SELECT max(j.seq) FROM saga.journal j WHERE j.run = r.id), 0), r.mbox, r.prepared
   FROM {{runs}}
   JOIN saga.pool p ON p.id = r.pool
   JOIN saga.definition d ON d.id = r.definition

@@ -16,6 +16,7 @@ from saga.schema.language.words import (
     ExpressionText,
     FieldSchema,
     FunctionName,
+    Limits,
     Name,
     Outcome,
     Part,
@@ -56,6 +57,8 @@ class Trying(Part):
 
 class Acting(Forward, Trying, Arguments):
     """An action as a step."""
+
+    limits: Limits | None = Field(None, description="How many attempts of this step may be under way at once.")
 
 
 class CallStep(Acting):

@@ -41,6 +41,7 @@ FieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", title="fiel
 Outcome = Annotated[str, Field(pattern=NAME, title="outcome")]
 Status = Annotated[str, Field(pattern=NAME, title="status")]
 ErrorCode = Annotated[str, Field(pattern=CODE, title="error code")]
+QueueName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$", title="queue name")]
 SecretName = Annotated[str, Field(pattern=SECRET, title="secret name")]
 FunctionName = Annotated[str, Field(pattern=FUNCTION, title="function name")]
 DurationText = TypeAliasType("DurationText", Annotated[str, Field(pattern=DURATION, title="duration")])
@@ -75,6 +76,15 @@ class Part(BaseModel):
     """A map of the file: its keys are fixed, its values do not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, title="map")
+
+
+class Limits(Part):
+    """How much of something may go on at once, all workers together."""
+
+    model_config = ConfigDict(title="limits")
+    running: Annotated[int, Field(ge=1, le=100_000, title="number")] = Field(
+        description="Actions under way at once, all workers together."
+    )
 
 
 def kind_of(*tags: str) -> Callable[[object], str | None]:

@@ -20,6 +20,7 @@ from saga.schema.language.fields import compose, gate, output_check
 from saga.schema.language.file import SagaFile
 from saga.schema.language.retry_rules import FORWARD_RETRY, UNDO_RETRY, merged
 from saga.schema.language.steps import Acting, BodyMap, EndStep, FailStep, Forward, SignalWait, WaitStep
+from saga.schema.language.words import Limits
 from saga.schema.lowering.actions import (
     BUILT_IN,
     Defaults,
@@ -62,7 +63,13 @@ def lower(file: SagaFile, source: Mapping[str, Value], text: str, places: Places
         labels={name: compile_template(text) for name, text in (file.labels or {}).items()},
         deadline=None if file.deadline is None else parse_duration(file.deadline),
         id_reuse=file.id_reuse or "never",
+        queue=file.queue or "default",
+        limits=_limits(file.limits),
     )
+
+
+def _limits(said: Limits | None) -> compiled.Limits | None:
+    return None if said is None else compiled.Limits(said.running)
 
 
 def _defaults(file: SagaFile) -> Defaults:
@@ -150,7 +157,8 @@ def _step(
     if isinstance(step, WaitStep):
         return compiled.Step(verb=Verb.WAIT, wait=_wait(step), can_time_out=times_out(step), **common)
     action = lower_action(step, defaults.attempt_timeout)
-    return compiled.Step(verb=action.verb, action=action, retry=merged(defaults.retry, step.retry), **common)
+    retry, limits = merged(defaults.retry, step.retry), _limits(step.limits)
+    return compiled.Step(verb=action.verb, action=action, retry=retry, limits=limits, **common)
 
 
 def _forward(step: Forward, defaults: Defaults) -> dict[str, Any]:

@@ -36,10 +36,8 @@ _VERBS = {
 
 NOT_BUILT: dict[str, dict[str, str]] = {
     "saga file": {
-        "queue": "a queue for the runs",
         "schedule": "starting by the clock",
         "invariants": "proved invariants",
-        "limits": "limits of a run",
         "needs": "a graph of steps",
         "catch": "handling an error",
     },
@@ -49,7 +47,6 @@ NOT_BUILT: dict[str, dict[str, str]] = {
         **_ACTION,
         "id": "a child's id",
         "invariants": "proved invariants",
-        "limits": "limits",
     },
     "finally step": {"emit": _VERBS["emit"], "signal": _VERBS["signal"], "set": _VERBS["set"], **_ACTION},
     "wait": {
