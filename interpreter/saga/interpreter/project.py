@@ -10,10 +10,12 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from saga.interpreter.retention import Keep
+from saga.schema.durations import parse_duration
 from saga.schema.problems import closest
 
 FILE = "saga.toml"
@@ -50,6 +52,8 @@ class Project:
     """What `http` steps may reach although it is not public."""
     concurrency: int | None = None
     """Runs in hand at once, per worker."""
+    keep: Keep = field(default_factory=Keep)
+    """How long ended runs are kept."""
 
     def saga_files(self) -> list[Path]:
         """Its saga files, sorted: all below the folder, or, without a saga.toml, those in it."""
@@ -119,7 +123,7 @@ def _read(file: Path) -> Project:
         raise ProjectProblem(f"{file} cannot be read: {error.strerror}") from None
     except tomllib.TOMLDecodeError as error:
         raise ProjectProblem(f"{file} is no TOML: {error}", 'write such as: name = "shop"') from None
-    _refuse_strangers(file, "", table, ("name", "actions", "http", "worker"))
+    _refuse_strangers(file, "", table, ("name", "actions", "http", "worker", "retention"))
     http = _table(file, table, "http", ("allow",))
     worker = _table(file, table, "worker", ("concurrency",))
     return Project(
@@ -129,6 +133,7 @@ def _read(file: Path) -> Project:
         _actions(file, table),
         _allow(file, http),
         _concurrency(file, worker),
+        _keep(file, _table(file, table, "retention", ("keep", "sagas"))),
     )
 
 
@@ -199,6 +204,24 @@ def _concurrency(file: Path, worker: dict[str, Any]) -> int | None:
     if found is not None and (type(found) is not int or not 1 <= found <= _MOST_CONCURRENCY):
         raise _unfit(file, "concurrency", found, "concurrency = 400")
     return found
+
+
+def _keep(file: Path, retention: dict[str, Any]) -> Keep:
+    sagas = retention.get("sagas", {})
+    if not isinstance(sagas, dict):
+        raise _unfit(file, "sagas", sagas, '[retention.sagas], and below it: checkout = "365d"')
+    keep = retention.get("keep")
+    return Keep(
+        None if keep is None else _span(file, "keep", keep),
+        {name: _span(file, name, age) for name, age in sagas.items()},
+    )
+
+
+def _span(file: Path, key: str, age: object) -> int:
+    try:
+        return parse_duration(age)
+    except ValueError as problem:
+        raise ProjectProblem(f'{file}: "{key}" in [retention]: {problem}', 'write such as: keep = "30d"') from None
 
 
 def _unfit(file: Path, key: str, found: object, example: str) -> ProjectProblem:
