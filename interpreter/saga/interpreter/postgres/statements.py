@@ -292,9 +292,9 @@ WITH {_FENCE}
 INSERT INTO saga.permit AS p (project, name, n, worker)
 SELECT $2, v.name, v.n, f.worker
   FROM f, unnest($3::text[], $4::int[], $5::int[]) AS x(name, running, wanted), LATERAL (
-    SELECT x.name, n FROM generate_series(1, x.running) n
+    SELECT x.name, s.n FROM generate_series(1, x.running) AS s(n)
      WHERE NOT EXISTS (SELECT 1 FROM saga.permit q JOIN saga.fence g ON g.worker = q.worker
-                        WHERE q.project = $2 AND q.name = x.name AND q.n = n)
+                        WHERE q.project = $2 AND q.name = x.name AND q.n = s.n)
      LIMIT x.wanted) v
  ORDER BY v.name, v.n
     ON CONFLICT (project, name, n) DO UPDATE SET worker = excluded.worker
