@@ -70,7 +70,11 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ),
     (
         "Operate",
-        (Entry("db", "saga.cli.database:db", "Look after the database."),),
+        (
+            Entry("db", "saga.cli.database:db", "Look after the database."),
+            Entry("export", "saga.cli.archive:export", "Copy what is kept of ended runs to a file."),
+            Entry("purge", "saga.cli.archive:purge", "Remove runs that ended long ago."),
+        ),
     ),
 )
 """All commands, in the order in which the help lists them."""

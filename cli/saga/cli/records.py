@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from saga.cli.timeline import Entry, Timeline, Track, Try
@@ -9,7 +10,7 @@ from saga.cli.words import rfc3339, standing
 from saga.interpreter.codec import SPELLINGS
 from saga.interpreter.machine.events import FORWARD
 from saga.interpreter.machine.state import UndoState
-from saga.interpreter.store import RunRow
+from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow
 from saga.schema.definition import Definition, Step
 from saga.schema.values import load
 
@@ -85,6 +86,23 @@ def _undo(undo: UndoState | None, track: Track) -> dict[str, Any] | None:
         "attempts": [_try(each) for each in track.undo_tries],
         "note": undo.note,
     }
+
+
+def archive_record(
+    run: RunRow, journal: Sequence[Row], inbox: Sequence[InboxRow], outbox: Sequence[OutboxRow]
+) -> dict[str, Any]:
+    """Everything that is kept of a run; journal rows as they are stored."""
+    return run_record(run) | {
+        "journal": [_stored(row) for row in journal],
+        "messages": [_stored(row) for row in inbox],
+        "sent": [_stored(row) for row in outbox],
+    }
+
+
+def _stored(row: Row | InboxRow | OutboxRow) -> dict[str, Any]:
+    record = row._asdict() | {"data": load(row.data)}
+    del record["run"]
+    return record
 
 
 def event_record(definition: Definition, entry: Entry) -> dict[str, Any]:

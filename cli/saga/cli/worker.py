@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from saga.cli.companion import Companion
 from saga.cli.exits import Exit
-from saga.cli.idle import until_idle
+from saga.cli.idle import until_idle, until_nobody_is_alone
 from saga.cli.interrupts import interruptible
 from saga.cli.logs import log_to_stderr
 from saga.cli.options import actions_option
@@ -26,65 +28,94 @@ from saga.interpreter.worker import Settings, Worker, tune_process
 
 @click.command()
 @click.argument("path", required=False, type=click.Path(exists=True, path_type=Path))
-@click.option("--concurrency", type=click.IntRange(1), metavar="N", help="Runs in hand at once (400).")
+@click.option("--concurrency", type=click.IntRange(1), metavar="N", help="Runs in hand, and actions, at once (400).")
 @click.option("--queue", "queues", multiple=True, metavar="NAME", help="Work on this queue; may be given again.")
 @click.option("--until-idle", "ends_idle", is_flag=True, help="End when nothing is left that goes on by itself.")
+@click.option("--alone", is_flag=True, hidden=True, help="Only runs that died twice with their worker, one at a time.")
 @actions_option
 def worker(
-    path: Path | None, concurrency: int | None, queues: tuple[str, ...], ends_idle: bool, actions: tuple[str, ...]
+    path: Path | None,
+    concurrency: int | None,
+    queues: tuple[str, ...],
+    ends_idle: bool,
+    alone: bool,
+    actions: tuple[str, ...],
 ) -> int:
     """Work on the runs of the project in PATH (here, if not given).
 
     The project is the folder with a saga.toml; without one, the folder of the saga files. Ctrl-C or SIGTERM hands the
     runs over: attempts get half a second to end, then others go on with them. Any number of workers may run at once.
 
+    Runs of a saga with `queue: NAME` are worked on with --queue NAME; without that option it is the queue "default".
+
     With --until-idle it ends by itself: when no run is being worked on, due, or to be tried again. Runs that wait for a
     signal, a later time or a person do not count.
     """
-    return execute(_worker(path or Path.cwd(), concurrency, queues, ends_idle, actions))
+    order = Order(path or Path.cwd(), queues or (DEFAULT_QUEUE,), ends_idle, alone, actions)
+    return execute(_worker(order, concurrency))
 
 
-async def _worker(
-    path: Path, concurrency: int | None, queues: tuple[str, ...], ends_idle: bool, named: tuple[str, ...]
-) -> int:
-    project = find_project(path)
-    actions, _ = load_actions(project, named)
-    settings = Settings()
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was asked for."""
+
+    path: Path
+    queues: tuple[str, ...]
+    ends_idle: bool
+    alone: bool
+    actions: tuple[str, ...]
+
+    def arguments(self) -> list[str]:
+        """The same for another process."""
+        queues = [word for queue in self.queues for word in ("--queue", queue)]
+        return [*queues, *(word for file in self.actions for word in ("--actions", file)), str(self.path)]
+
+
+async def _worker(order: Order, concurrency: int | None) -> int:
+    project = find_project(order.path)
+    actions, _ = load_actions(project, order.actions)
+    settings = replace(Settings(), keep=project.keep, alone=order.alone)
     if wanted := concurrency or project.concurrency:
         settings = replace(settings, concurrency=wanted)
     log_to_stderr()
-    with interruptible() as stop:
-        async with opened(announced=True) as here, performing(project, actions) as performer:
+    companion = Companion(order.arguments())
+    with interruptible() as stop, closing(companion):
+        async with opened(announced=not order.alone) as here, performing(project, actions) as performer:
             number = await here.store.project(project.name)
-            sagas = await register_all(here, project, number)
+            sagas = 0 if order.alone else await register_all(here, project, number)
             tune_process()
             while True:
                 employed = Worker(
                     here.store,
                     performer,
                     number,
-                    queues=queues or (DEFAULT_QUEUE,),
+                    queues=order.queues,
                     settings=settings,
                     definitions=here.client.definitions,
+                    call_alone=companion.call,
                 )
                 await employed.begin()
-                note(
-                    f"worker {employed.number} works on project {project.name}: {counted(sagas, 'saga')}, "
-                    f"{counted(len(actions.functions()), 'action')}; Ctrl-C hands over"
-                )
+                if not order.alone:
+                    queues = "" if order.queues == (DEFAULT_QUEUE,) else f", queue {' and '.join(order.queues)}"
+                    note(
+                        f"worker {employed.number} works on project {project.name}{queues}: {counted(sagas, 'saga')}, "
+                        f"{counted(len(actions.functions()), 'action')}; Ctrl-C hands over"
+                    )
                 try:
-                    await _work(here, employed, number, stop, ends_idle)
+                    await _work(here, employed, number, stop, order)
                     return Exit.DONE
                 except Fenced as problem:
                     note(f"{problem}; others took its runs; it begins anew")
 
 
-async def _work(here: Here, employed: Worker, project: int, stop: asyncio.Event, ends_idle: bool) -> None:
+async def _work(here: Here, employed: Worker, project: int, stop: asyncio.Event, order: Order) -> None:
     """Works until asked to stop or, if that is wanted, until idle. Raises what the worker failed with."""
     working = asyncio.ensure_future(employed.run())
     ends: list[asyncio.Future[Any]] = [working, asyncio.ensure_future(stop.wait())]
-    if ends_idle:
-        ends.append(asyncio.ensure_future(until_idle(here.store, employed, project)))
+    if order.alone:
+        ends.append(asyncio.ensure_future(until_nobody_is_alone(here.store, employed)))
+    elif order.ends_idle:
+        ends.append(asyncio.ensure_future(until_idle(here.store, employed, project, order.queues)))
     done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     for future in ends[1:]:
         future.cancel()

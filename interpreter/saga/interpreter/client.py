@@ -22,7 +22,7 @@ from saga.interpreter.status import Status
 from saga.interpreter.store import MOST_UNREAD, DefinitionRow, Delivery, Message, OutboxRow, Row, RunRow, Store
 from saga.schema.definition import Definition, Signal
 from saga.schema.problems import closest
-from saga.schema.values import Value, dump, load
+from saga.schema.values import Value, ValueProblem, dump, load
 
 
 class Refused(Exception):
@@ -117,12 +117,21 @@ class Client:
     async def same_run(self, project: int, address: str, given: str) -> RunRow:
         """The run that holds an address, if it was started with the same input. Raises Conflict."""
         run = (await self.store.by_address(address, project))[0]
-        if dump(load(run.input)) != given:
+        if await self._input(run) != given:
             raise Conflict(
                 f"{address} was started with another input",
                 f"`saga show {address}` shows it; use another id, or --again once that one has ended",
             )
         return run
+
+    async def _input(self, run: RunRow) -> str | None:
+        """A run's input as its saga wants it; None if it does not fit."""
+        if run.prepared:
+            return dump(load(run.input))
+        try:
+            return dump((await self.definitions.get(run.definition))[1].input.prepare(load(run.input)))
+        except ValueProblem:
+            return None
 
     async def find(self, address: str, project: int | None = None) -> RunRow:
         """The run with that ``name/id`` or unambiguous bare id, or ``@latest``. Raises UnknownRun, AmbiguousRun."""

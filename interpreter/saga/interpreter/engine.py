@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from uuid import UUID
 
@@ -37,12 +38,14 @@ from saga.interpreter.machine.state import Phase
 from saga.interpreter.outgoing import outbox_for
 from saga.interpreter.status import Status
 from saga.interpreter.store import (
+    ALONE_FROM,
     Batch,
     Change,
     Claimed,
     InboxRow,
     NewRun,
     Row,
+    Share,
     Store,
     StoreUnavailable,
 )
@@ -60,6 +63,9 @@ WEATHER = 0.2
 
 _ALONE = ("retry", "delay")
 """Kinds of timers that race with no message."""
+
+_QUEUED = 50
+"""Runs of a saga whose attempts wait for their turn: enough to go on with at once when there is room."""
 
 LINGER = 5_000_000
 """A run whose next timer is due within so many microseconds stays in memory instead of being parked."""
@@ -79,6 +85,7 @@ class Engine:
         clock: Clock,
         performer: Performer,
         failed: Callable[[BaseException], None],
+        concurrency: int,
         sent: Callable[[], None] = lambda: None,
     ) -> None:
         self.live: dict[UUID, LiveRun] = {}
@@ -89,7 +96,7 @@ class Engine:
         self._sent = sent
         self._loop = asyncio.get_running_loop()
         self._writer = Writer(store, worker, lambda: len(self.live), failed)
-        self._flights = Flights(store, worker, clock, performer, self)
+        self._flights = Flights(store, worker, clock, performer, self, concurrency)
         self._alarms = Alarms(clock, self._timer_due)
         self._ends: dict[UUID, list[asyncio.Future[Status]]] = {}
         self._questions: set[asyncio.Task[None]] = set()
@@ -128,6 +135,7 @@ class Engine:
             run.seen = max(run.seen, getattr(event, "mseq", 0))
         run.read = run.noted = run.seen
         run.shown = state.shown
+        run.alone = claimed.crashes >= ALONE_FROM
         self.live[run.id] = run
         run.unread = [message for message in claimed.inbox if message.mseq > run.seen]
         run.knocked = claimed.mbox > max(run.seen, *(message.mseq for message in run.unread), 0)
@@ -150,6 +158,28 @@ class Engine:
         asked = load(claimed.input)
         assert isinstance(asked, dict)
         return UndoRequested(self._clock.now(), 0, str(asked.get("by", "")), str(asked.get("reason", "")))
+
+    def shares(self) -> tuple[int, list[Share]]:
+        """How many runs in hand do something, and what each saga has of them.
+
+        A run whose attempts all wait for their turn takes no room from others: its saga is given no more of them.
+        """
+        if self._flights.gate.is_full:
+            return len(self.live), []
+        held, waiting = Counter[str](), Counter[str]()
+        queued = self._flights.gate.waiting
+        for run in self.live.values():
+            (waiting if queued and run.waits_for_its_turn else held)[run.definition.name] += 1
+        shares = [
+            Share(saga, held[saga], max(0, _QUEUED - waiting[saga]) if waiting[saga] else None)
+            for saga in {**held, **waiting}
+        ]
+        return held.total(), shares
+
+    @property
+    def works_alone(self) -> bool:
+        """Whether a run is in hand beside which there shall be no other."""
+        return any(run.alone for run in self.live.values())
 
     def ended(self, run: UUID) -> asyncio.Future[Status]:
         """Completes with its status when the run has ended while in this worker's hands."""
@@ -480,7 +510,9 @@ class Engine:
         run.releasing = True
         if run.closing or run.turn_taken:
             return
-        lost = tuple(machine.open_attempts(run.definition, run.state))
+        not_begun = {ref for ref, flight in run.flights.items() if not flight.begun}
+        attempts = machine.open_attempts(run.definition, run.state)
+        lost = tuple((ref, number) for ref, number in attempts if ref not in not_begun)
         self._flights.abandon(run)
         run.unread.clear()
         run.knocked = False

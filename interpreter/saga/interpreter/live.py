@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from saga.interpreter.admission import Ticket
 from saga.interpreter.machine.events import ActionEvent, Ref, Timer
 from saga.interpreter.machine.state import State
 from saga.interpreter.store import InboxRow, Parent
@@ -15,11 +16,17 @@ from saga.schema.definition import Definition
 
 @dataclass(slots=True)
 class Flight:
-    """One attempt under way. ``task`` is None until it is started; ``answered`` once its answer was taken."""
+    """One attempt. ``task`` is None while it waits for its turn; ``answered`` once its answer was taken.
+
+    ``begun``: until then it can be stopped and nothing has happened.
+    """
 
     ref: Ref
     number: int
     task: asyncio.Task[None] | None = None
+    begun: bool = False
+    ticket: Ticket | None = None
+    """If it had to wait for its turn."""
     slot: int = 0
     """The tick in which it is cut off."""
     answered: bool = False
@@ -74,8 +81,15 @@ class LiveRun:
     """A message came while the inbox was being read or the run was closing."""
     hold: tuple[str, str] | None = None
     """What the worker lacks to go on, and the message."""
+    alone: bool = False
+    """It died with its worker more than once: nothing else is taken in hand meanwhile (semantics.md 16)."""
     releasing: bool = False
     gone: bool = False
     """Dropped: whatever still comes is ignored."""
     shown: str | None = None
     """The business status that the run row shows."""
+
+    @property
+    def waits_for_its_turn(self) -> bool:
+        """Whether all it wants to do waits for others."""
+        return bool(self.flights) and all(flight.task is None for flight in self.flights.values())

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from saga.interpreter.retention import Keep
+from saga.schema.durations import parse_duration
 from saga.schema.problems import closest
 
 FILE = "saga.toml"
@@ -60,6 +62,8 @@ class Project:
     """Runs in hand at once, per worker."""
     sinks: Mapping[str, Sink] = field(default_factory=dict)
     """Where emitted events are sent, by topic."""
+    keep: Keep = field(default_factory=Keep)
+    """How long ended runs are kept."""
 
     def saga_files(self) -> list[Path]:
         """Its saga files, sorted: all below the folder, or, without a saga.toml, those in it."""
@@ -129,7 +133,7 @@ def _read(file: Path) -> Project:
         raise ProjectProblem(f"{file} cannot be read: {error.strerror}") from None
     except tomllib.TOMLDecodeError as error:
         raise ProjectProblem(f"{file} is no TOML: {error}", 'write such as: name = "shop"') from None
-    _refuse_strangers(file, "", table, ("name", "actions", "http", "worker", "emit"))
+    _refuse_strangers(file, "", table, ("name", "actions", "http", "worker", "emit", "retention"))
     http = _table(file, table, "http", ("allow",))
     worker = _table(file, table, "worker", ("concurrency",))
     return Project(
@@ -140,6 +144,7 @@ def _read(file: Path) -> Project:
         _allow(file, http),
         _concurrency(file, worker),
         _sinks(file, table),
+        _keep(file, _table(file, table, "retention", ("keep", "sagas"))),
     )
 
 
@@ -238,6 +243,24 @@ def _topics(table: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]
             yield from _topics(written, f"{before}{name}.")
         else:
             yield before + name, written
+
+
+def _keep(file: Path, retention: dict[str, Any]) -> Keep:
+    sagas = retention.get("sagas", {})
+    if not isinstance(sagas, dict):
+        raise _unfit(file, "sagas", sagas, '[retention.sagas], and below it: checkout = "365d"')
+    keep = retention.get("keep")
+    return Keep(
+        None if keep is None else _span(file, "keep", keep),
+        {name: _span(file, name, age) for name, age in sagas.items()},
+    )
+
+
+def _span(file: Path, key: str, age: object) -> int:
+    try:
+        return parse_duration(age)
+    except ValueError as problem:
+        raise ProjectProblem(f'{file}: "{key}" in [retention]: {problem}', 'write such as: keep = "30d"') from None
 
 
 def _unfit(file: Path, key: str, found: object, example: str) -> ProjectProblem:

@@ -52,19 +52,17 @@ def new_run(
     ``key``: the id to use instead of the one the file computes; ``fallback``: for a file that computes none.
     Raises ValueProblem: code ``validation`` for an input that does not fit, ``id`` for an id that cannot be computed.
     """
-    prepared = definition.input.prepare(given)
-    names = {"input": prepared}
+    prepared, labels = prepare(definition, given)
     number = number or new_id()
-    identity = key if key is not None else _identity(definition, names, fallback or str(number))
-    labels = {name: template.evaluate(names) for name, template in definition.labels.items()}
+    identity = key if key is not None else _identity(definition, {"input": prepared}, fallback or str(number))
     run = NewRun(
         number,
         row.id,
         row.project,
-        DEFAULT_QUEUE,
+        definition.queue,
         f"{definition.name}/{identity}",
         dump(prepared),
-        dump(labels),
+        labels,
         again=again,
         after_undone=definition.id_reuse == "after_undone",
     )
@@ -78,6 +76,19 @@ def undo_run(run: RunRow, *, by: str, reason: str, number: UUID | None = None, a
     return NewRun(
         number or new_id(), run.definition, run.project, run.queue, address, dump(asked), run.labels, undoes=run.id
     )
+
+
+def prepare(definition: Definition, given: Value) -> tuple[Value, str]:
+    """A run's input, checked and completed, and its labels as JSON text.
+
+    Raises ValueProblem: code ``validation`` for an input that does not fit, ``labels`` for labels that fail.
+    """
+    prepared = definition.input.prepare(given)
+    try:
+        labels = {name: template.evaluate({"input": prepared}) for name, template in definition.labels.items()}
+    except ExpressionFailed as problem:
+        raise ValueProblem("labels", f"the labels of the run cannot be computed: {problem}", "") from problem
+    return prepared, dump(labels)
 
 
 def _identity(definition: Definition, names: dict[str, Value], fallback: str) -> str:

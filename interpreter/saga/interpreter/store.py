@@ -35,6 +35,8 @@ class NotCommitted(Exception):
 
 NO_PROGRESS_KINDS = (6, 7)
 """Kinds of journal rows that are no progress when crashes are counted: attempts lost, timer fired (semantics.md 16)."""
+ALONE_FROM = 2
+"""From so many crashes on a run is worked on alone in its process; also in the function saga.lane of the schema."""
 CRASH_LIMIT = 5
 """A run taken over so often without progress is stuck until a message comes."""
 CRASHING = f'{{"code": "crashing", "message": "its worker died {CRASH_LIMIT} times without progress"}}'
@@ -150,6 +152,30 @@ class Change:
     """Signals that were read and that no step has taken yet."""
 
 
+class Share(NamedTuple):
+    """What a worker has of one saga: runs in hand, and how many more it wants at most (None: any number)."""
+
+    saga: str
+    held: int
+    room: int | None = None
+
+
+class Permit(NamedTuple):
+    """The right to make one attempt where a saga or a step has limits; ``n`` counts from 1 to the limit."""
+
+    name: str
+    """``checkout``, or of one step ``checkout/charge``."""
+    n: int
+
+
+class Want(NamedTuple):
+    """Permits that a worker would like: ``many`` of those that the limit ``running`` allows."""
+
+    name: str
+    running: int
+    many: int
+
+
 @dataclass(slots=True)
 class Batch:
     """What one statement writes: many runs at once. At most one change a run; rows ascending per run."""
@@ -218,6 +244,8 @@ class RunRow:
     undoes: UUID | None
     root: UUID | None
     """The topmost run of its family; None for that one itself."""
+    prepared: bool = True
+    """False: ``input`` is as saga.start_run was given it; the worker that claims the run checks and completes it."""
 
 
 @dataclass(slots=True)
@@ -244,6 +272,8 @@ class Claimed:
     inbox: list[InboxRow]
     parent: Parent | None = None
     undoes: UUID | None = None
+    prepared: bool = True
+    """See `RunRow.prepared`; then give the input to `Store.prepared` before anything is journaled."""
 
 
 @dataclass(slots=True)
@@ -328,8 +358,22 @@ class Store(TaskStore, Protocol):
         """The names of all projects by their numbers."""
         ...
 
-    async def register(self, project: int, name: str, version: int, digest: bytes, text: str) -> DefinitionRow:
-        """Stores a definition once per digest. The first text of a version is the version, others are its drafts."""
+    async def register(
+        self,
+        project: int,
+        name: str,
+        version: int,
+        digest: bytes,
+        text: str,
+        *,
+        queue: str = "default",
+        computes_id: bool = False,
+        reuses_id: bool = False,
+    ) -> DefinitionRow:
+        """Stores a definition once per digest. The first text of a version is the version, others are its drafts.
+
+        What comes after the text is for those who start runs without reading it: the SQL function saga.start_run.
+        """
         ...
 
     async def definition(self, number: int) -> DefinitionRow:
@@ -433,10 +477,37 @@ class Store(TaskStore, Protocol):
         """
         ...
 
-    async def claim(self, worker: int, limit: int, only: UUID | None = None) -> list[Claimed]:
+    async def claim(
+        self, worker: int, limit: int, only: UUID | None = None, *, shares: Sequence[Share] = (), alone: bool = False
+    ) -> list[Claimed]:
         """Takes due runs of the worker's queues (or only that one run), then loads them in a second statement.
 
-        A worker that was enlisted for one run takes that run's children too (semantics.md 32).
+        Sagas take turns: those with fewer runs in hand (``shares``) come first. ``alone``: takes one run that is worked
+        on alone (see `due_alone`); without it those are left. A worker that was enlisted for one run takes that run's
+        children too (semantics.md 32).
+        """
+        ...
+
+    async def due_alone(self, worker: int) -> bool:
+        """Whether a run of the worker's queues is due that died twice with its worker (semantics.md 16)."""
+        ...
+
+    async def prepared(self, worker: int, run: UUID, given: str, labels: str) -> None:
+        """Stores the input of a run in hand as its saga wants it, and its labels. JSON texts."""
+        ...
+
+    async def take_permits(self, worker: int, wants: Sequence[Want]) -> list[Permit]:
+        """Takes permits that nobody alive has; fewer than wanted when there are not so many. Safe to repeat."""
+        ...
+
+    async def give_permits(self, worker: int, permits: Sequence[Permit]) -> None:
+        """Gives permits back."""
+        ...
+
+    async def remove(self, runs: Sequence[tuple[UUID, int]]) -> list[UUID]:
+        """Removes ended runs for good, with their journal, messages and key; answers those that are gone.
+
+        Left alone are runs with undelivered messages, and those that got messages after the mailbox number given.
         """
         ...
 

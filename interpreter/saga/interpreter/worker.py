@@ -14,7 +14,7 @@ import os
 import random
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 from uuid import UUID
@@ -27,9 +27,12 @@ from saga.interpreter.deliveries import Deliveries
 from saga.interpreter.engine import Engine
 from saga.interpreter.project import Sink
 from saga.interpreter.relay import Relay, one_by_one
+from saga.interpreter.retention import Keep, purge
 from saga.interpreter.sinks import Publisher
-from saga.interpreter.starting import DEFAULT_QUEUE
-from saga.interpreter.store import Fenced, Store, StoreUnavailable
+from saga.interpreter.starting import DEFAULT_QUEUE, prepare
+from saga.interpreter.status import Status
+from saga.interpreter.store import Batch, Change, Claimed, Fenced, Store, StoreUnavailable
+from saga.schema.values import ValueProblem, dump, parse
 
 log = logging.getLogger("saga.worker")
 
@@ -54,7 +57,7 @@ class Settings:
     """How a worker behaves. Times in seconds."""
 
     concurrency: int = 400
-    """Runs in hand at once."""
+    """Runs in hand at once, and attempts under way at once."""
     lease: float = 10.0
     grace: float = 0.5
     """How long attempts may go on when the worker is asked to stop."""
@@ -64,6 +67,11 @@ class Settings:
     """Between two claims while there is none."""
     sweep: float = 1.0
     offer: float = 2.0
+    keep: Keep = field(default_factory=Keep)
+    purge: float = 600.0
+    """Between two looks for runs that need not be kept any more."""
+    alone: bool = False
+    """Works only on runs that died twice with their worker, on one at a time (semantics.md 16)."""
 
 
 class Worker:
@@ -80,8 +88,13 @@ class Worker:
         settings: Settings | None = None,
         definitions: Definitions | None = None,
         sinks: Mapping[str, Sink] | None = None,
+        call_alone: Callable[[], None] | None = None,
     ) -> None:
-        """``sinks``: where the events of a topic are sent (`saga.toml`)."""
+        """``sinks``: where the events of a topic are sent (`saga.toml`).
+
+        ``call_alone`` is called every second while runs are due that are to be worked on alone: it may start a
+        process with a worker for those. Without it they are taken when nothing else is in hand.
+        """
         self.definitions = definitions or Definitions(store)
         self.number = 0
         self._store = store
@@ -90,6 +103,8 @@ class Worker:
         self._queues = queues
         self._only = only
         self._sinks = sinks or {}
+        self._call_alone = call_alone
+        self._due_alone = False
         self._settings = settings or Settings()
         self._clock = DatabaseClock(0)
         self._ring = asyncio.Event()
@@ -121,7 +136,9 @@ class Worker:
             relay.wake()
             events.wake()
 
-        self._engine = Engine(self._store, self.number, self._clock, self._performer, self._failed, sent)
+        self._engine = Engine(
+            self._store, self.number, self._clock, self._performer, self._failed, self._settings.concurrency, sent
+        )
         await self._store.listen(self.number, self._ring.set)
         await self._offer()
         every = self._settings
@@ -130,6 +147,7 @@ class Worker:
             ("sweep", self._sweep, every.sweep),
             ("offer", self._offer, every.offer),
             ("show", self._show, 1.0),
+            ("purge", self._purge, every.purge),
         ):
             self._spawn(task, self._repeat(work, pause))
         self._spawn("relay", relay.run())
@@ -203,6 +221,18 @@ class Worker:
         if freed:
             log.info("took over from workers that are gone: %d %s", freed, "run" if freed == 1 else "runs")
             self._ring.set()
+        self._due_alone = self._only is None and await self._store.due_alone(self.number)
+        if self._due_alone and not self._settings.alone:
+            if self._call_alone is not None:
+                self._call_alone()
+            else:
+                self._ring.set()
+
+    async def _purge(self) -> None:
+        """The oldest worker of a project does it."""
+        first = min((worker.id for worker in await self._store.workers() if worker.project == self._project), default=0)
+        if first == self.number and (removed := await purge(self._store, self._project, self._settings.keep)):
+            log.info("removed %d ended %s by age", removed, "run" if removed == 1 else "runs")
 
     async def _offer(self) -> None:
         """Wakes runs that were held for want of something this worker has."""
@@ -245,16 +275,42 @@ class Worker:
         engine = self.engine
         for number in await self._store.mail(self.number):
             engine.knock(number)
-        free = self._settings.concurrency - len(engine.live)
-        if free <= 0:
+        busy, shares = engine.shares()
+        free = self._settings.concurrency - busy
+        if free <= 0 or engine.works_alone:
             return 0
+        alone = self._settings.alone or (self._due_alone and self._call_alone is None and not engine.live)
         began = self._clock.now()
-        claimed = await self._store.claim(self.number, free, self._only)
+        claimed = await self._store.claim(self.number, free, self._only, shares=shares, alone=alone)
         for run in claimed:
-            _, definition = await self._patiently(partial(self.definitions.get, run.definition))
-            beginning = await self._patiently(partial(beginning_of, self._store, run))
-            engine.adopt(run, definition, beginning, began)
+            await self._adopt(run, began)
         return len(claimed)
+
+    async def _adopt(self, run: Claimed, began: int) -> None:
+        _, definition = await self._patiently(partial(self.definitions.get, run.definition))
+        if not run.prepared:
+            try:
+                given, labels = prepare(definition, parse(run.input, what="the input"))
+            except ValueProblem as problem:
+                await self._turn_away(run, problem)
+                return
+            await self._patiently(lambda: self._store.prepared(self.number, run.id, dump(given), labels))
+            run.input = dump(given)
+        beginning = await self._patiently(partial(beginning_of, self._store, run))
+        self.engine.adopt(run, definition, beginning, began)
+
+    async def _turn_away(self, run: Claimed, problem: ValueProblem) -> None:
+        """A run whose input does not fit has done nothing: it ends undone, with the reason."""
+        log.warning("%s cannot begin: %s", run.address, problem.message)
+        error = dump({"code": problem.code, "message": problem.message})
+        seen = run.mbox
+        while True:
+            change = Change(run.id, 0, seen, Status.COMPENSATED, outcome="failed", error=error)
+            if run.id in (await self._store.write(self.number, Batch(changes=[change]))).changes:
+                return
+            found = await self._patiently(lambda: self._store.run(run.id))
+            assert found is not None
+            seen = found.mbox
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         """What a claimed run needs. It is in our hands now: it is not let go because the weather changed."""

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from store_world import PostgresWorld
 
-from saga.interpreter.postgres import definitions, lease_statements, outbox, questions, statements, tasks
+from saga.interpreter.postgres import definitions, lease_statements, outbox, questions, removal, statements, tasks
 from saga.interpreter.postgres.connections import ENGINE_SETTINGS
 
 TASKS = ("OFFER", "TAKE", "BEAT", "ANSWER", "WHY_NOT_ANSWERED", "WITHDRAW", "EXPIRE", "ALL", "NOTE", "PROGRESS")
@@ -22,8 +22,8 @@ OTHERS = {
         for name in (
             *("WRITTEN_STARTS", "WRITTEN_ROWS", "WRITTEN_CHANGES", "FREE_RUNS", "FENCE_STANDS", "START"),
             *("JOURNAL_IN_TRANSACTION", "CLAIM", "CLAIM_RUN", "LOCK_FENCE", "OWNED", "LOAD_JOURNAL", "LOAD_INBOX"),
-            *("SEND", "WHY_NOT_SENT", "SEND_TO_ENDED", "MAIL", "SHOW", "OFFER"),
-            *("MARK_READ", "FAMILY_DUE"),
+            *("SEND", "WHY_NOT_SENT", "SEND_TO_ENDED", "MAIL", "SHOW", "OFFER", "DUE_ALONE", "PREPARED"),
+            *("TAKE_PERMITS", "GIVE_PERMITS", "KEEP_PERMITS", "MARK_READ", "FAMILY_DUE"),
         )
     },
     **{name: getattr(lease_statements, name) for name in ("RENEW", "FELL", "ORPHANED", "FREE")},
@@ -37,6 +37,8 @@ OTHERS = {
     **{name: getattr(outbox, f"_{name}") for name in ("TAKE", "DELIVERED", "PUBLISH", "EVENTS", "UNDELIVERABLE")},
     **{f"TASK_{name}": getattr(tasks, f"_{name}") for name in TASKS},
     "CHILDREN": questions._CHILDREN,
+    "LOCK_ENDED": removal.LOCK,
+    "REMOVE": removal.REMOVE,
     "LATEST": definitions._LATEST,
 }
 
@@ -108,3 +110,15 @@ async def test_lists_and_takeover_use_the_indexes_made_for_them(session: asyncpg
         assert index in used, (name, used)
     stuck = {node.get("Index Name") for node in await plan_of(session, OTHERS["LIST_STUCK"])}
     assert stuck & {"run_list", "run_stuck"}
+
+
+async def test_a_claim_reads_no_timers_that_are_not_due(session: asyncpg.Connection) -> None:
+    """A time that is not the same all through the statement would be no condition of the index."""
+    for name in ("CLAIM", "DUE_ALONE"):
+        scans = [node for node in await plan_of(session, OTHERS[name]) if node.get("Index Name") == "wake_pkey"]
+        reading = [
+            node for node in scans if node.get("Parent Relationship") != "Inner" or "run" not in node["Index Cond"]
+        ]
+        assert reading
+        for node in reading:
+            assert "due <=" in node["Index Cond"], (name, node)

@@ -24,7 +24,7 @@ async def send_by_hand(connection: asyncpg.Connection, message: Message) -> None
 async def write_by_hand(world: PostgresWorld, connection: asyncpg.Connection, worker: int, batch: Batch) -> list:
     epochs = dict.fromkeys((change.run for change in batch.changes), 1)
     pool = await world.sql.fetchval("SELECT min(id) FROM saga.pool")
-    query = Query(worker, batch, epochs, lambda project, queue: pool)
+    query = Query(worker, batch, epochs, lambda _: pool)
     return [count for answer in await connection.fetch(query.sql, *query.arguments) for count in list(answer)[1:]]
 
 

@@ -31,7 +31,10 @@ from saga.interpreter.store import (
     Message,
     NewRun,
     OutboxRow,
+    Permit,
+    Share,
     Transaction,
+    Want,
     Written,
 )
 from saga.interpreter.task_store import QUEUE_TOPIC, Task
@@ -69,7 +72,18 @@ class MemoryStore(MemoryQuestions):
         """See `Store.projects`."""
         return {number: name for name, number in self._tables.projects.items()}
 
-    async def register(self, project: int, name: str, version: int, digest: bytes, text: str) -> DefinitionRow:
+    async def register(
+        self,
+        project: int,
+        name: str,
+        version: int,
+        digest: bytes,
+        text: str,
+        *,
+        queue: str = "default",
+        computes_id: bool = False,
+        reuses_id: bool = False,
+    ) -> DefinitionRow:
         """See `Store.register`."""
         return self._tables.register(project, name, version, digest, text)
 
@@ -170,16 +184,40 @@ class MemoryStore(MemoryQuestions):
         self._worker(worker)
         return await self.write(worker, judge(self._tables.runs[run].inbox[after:]))
 
-    async def claim(self, worker: int, limit: int, only: UUID | None = None) -> list[Claimed]:
+    async def claim(
+        self, worker: int, limit: int, only: UUID | None = None, *, shares: Sequence[Share] = (), alone: bool = False
+    ) -> list[Claimed]:
         """See `Store.claim`."""
         enlisted = self._worker(worker)
-        alone = only or enlisted.only
-        if alone is None:
-            return [run.claim(worker) for run in self._tables.take_due(enlisted, limit)]
+        named = only or enlisted.only
+        if named is None:
+            due_runs = self._tables.take_due(enlisted, 1 if alone else limit, shares, alone)
+            return [run.claim(worker) for run in due_runs]
         now = self._tables.clock()
-        family = [run for run in self._tables.runs.values() if alone in (run.id, run.root if only is None else None)]
+        family = [run for run in self._tables.runs.values() if named in (run.id, run.root if only is None else None)]
         due = [run for run in family if run.claimable and run.due is not None and run.due <= now]
         return [run.claim(worker) for run in due[:limit]]
+
+    async def due_alone(self, worker: int) -> bool:
+        """See `Store.due_alone`."""
+        return self._tables.is_due_alone(self._worker(worker))
+
+    async def prepared(self, worker: int, run: UUID, given: str, labels: str) -> None:
+        """See `Store.prepared`: there are no such runs here."""
+
+    async def take_permits(self, worker: int, wants: Sequence[Want]) -> list[Permit]:
+        """See `Store.take_permits`."""
+        enlisted = self._worker(worker)
+        return [permit for want in wants for permit in self._tables.take_permits(enlisted, want)]
+
+    async def give_permits(self, worker: int, permits: Sequence[Permit]) -> None:
+        """See `Store.give_permits`."""
+        self._tables.give_permits(self._worker(worker), permits)
+
+    async def remove(self, runs: Sequence[tuple[UUID, int]]) -> list[UUID]:
+        """See `Store.remove`."""
+        known = [(self._tables.runs[run], mbox) for run, mbox in runs if run in self._tables.runs]
+        return [run.id for run, mbox in known if self._tables.remove(run, mbox)]
 
     async def claim_one(self, worker: int, run: UUID) -> list[Claimed]:
         """See `Store.claim_one`."""

@@ -51,6 +51,14 @@ class OutboxTable:
         """Why rows of a run could not be delivered the last time."""
         return [item.problem for key, item in self._open.items() if key[0] == run and item.problem is not None]
 
+    def is_owing(self, run: UUID) -> bool:
+        """Whether something that a run has sent is not delivered yet."""
+        return any(key[0] == run for key in self._open)
+
+    def forget(self, run: UUID) -> None:
+        """Removes what a run has sent."""
+        self._rows = {key: row for key, row in self._rows.items() if key[0] != run}
+
     def take(self, worker: int, project: int, limit: int, events: bool) -> list[OutboxRow]:
         """See `Store.take_outbox`."""
         now = self._clock()

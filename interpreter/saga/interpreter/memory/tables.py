@@ -6,13 +6,14 @@ Plain data and its small rules. It must not know who asks.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from saga.interpreter.memory.outbox import OutboxTable
 from saga.interpreter.status import Status
 from saga.interpreter.store import (
+    ALONE_FROM,
     MOST_UNREAD,
     NO_PROGRESS_KINDS,
     Change,
@@ -23,7 +24,10 @@ from saga.interpreter.store import (
     NewRun,
     OutboxRow,
     Parent,
+    Permit,
     Row,
+    Share,
+    Want,
 )
 from saga.interpreter.versions import version_label
 
@@ -95,6 +99,11 @@ class StoredRun:
     def seq(self) -> int:
         """The number of the last journal row."""
         return self.journal[-1].seq if self.journal else 0
+
+    @property
+    def saga(self) -> str:
+        """The name in its address."""
+        return self.address.partition("/")[0]
 
     @property
     def claimable(self) -> bool:
@@ -176,7 +185,9 @@ class Tables:
         self.workers: dict[int, StoredWorker] = {}
         self.outbox = OutboxTable(clock)
         self._enlisted = 0
-        self._wake: dict[tuple[int, str], list[tuple[int, UUID]]] = {}
+        self._wake: dict[tuple[int, str, str, bool], list[tuple[int, UUID]]] = {}
+        """By project, queue, saga and whether these are worked on alone."""
+        self._permits: dict[tuple[int, Permit], int] = {}
 
     def register(self, project: int, name: str, version: int, digest: bytes, text: str) -> DefinitionRow:
         """Keeps a definition once per digest and makes it the latest."""
@@ -235,16 +246,70 @@ class Tables:
     def schedule(self, run: StoredRun) -> None:
         """Notes when the run is due."""
         if run.due is not None:
-            heapq.heappush(self._wake.setdefault((run.project, run.queue), []), (run.due, run.id))
+            place = (run.project, run.queue, run.saga, run.crashes_now() >= ALONE_FROM)
+            heapq.heappush(self._wake.setdefault(place, []), (run.due, run.id))
 
-    def take_due(self, worker: StoredWorker, limit: int) -> list[StoredRun]:
-        """At most so many runs of the worker's queues that are due and may be claimed; they are scheduled no more."""
-        now, taken = self.clock(), dict[UUID, StoredRun]()
-        for queue in worker.queues:
-            heap = self._wake.get((worker.project, queue), [])
-            while heap and heap[0][0] <= now and len(taken) < limit:
+    def take_due(self, worker: StoredWorker, limit: int, shares: Sequence[Share], alone: bool) -> list[StoredRun]:
+        """At most so many runs of the worker's queues that are due and may be claimed; they are scheduled no more.
+
+        Whose saga has the fewest in hand comes first.
+        """
+        known, ranked = {share.saga: share for share in shares}, list[tuple[int, str, StoredRun]]()
+        for (_, _, saga, _), heap in self._due_heaps(worker, alone):
+            share = known.get(saga, Share(saga, 0))
+            room = limit if share.room is None else min(limit, share.room)
+            found = dict[UUID, StoredRun]()
+            while heap and heap[0][0] <= self.clock() and len(found) < room:
                 due, number = heapq.heappop(heap)
                 run = self.runs[number]
                 if run.due == due and run.claimable:
-                    taken[number] = run
-        return list(taken.values())
+                    found[number] = run
+            ranked += [(share.held + place, saga, run) for place, run in enumerate(found.values())]
+        ranked.sort(key=lambda one: one[:2])
+        for _, _, run in ranked[limit:]:
+            self.schedule(run)
+        return [run for _, _, run in ranked[:limit]]
+
+    def is_due_alone(self, worker: StoredWorker) -> bool:
+        """Whether a run is due that is worked on alone."""
+        return any(heap and heap[0][0] <= self.clock() for _, heap in self._due_heaps(worker, True))
+
+    def _due_heaps(
+        self, worker: StoredWorker, alone: bool
+    ) -> list[tuple[tuple[int, str, str, bool], list[tuple[int, UUID]]]]:
+        return [
+            (place, heap)
+            for place, heap in self._wake.items()
+            if place[0] == worker.project and place[1] in worker.queues and place[3] is alone
+        ]
+
+    def take_permits(self, worker: StoredWorker, want: Want) -> list[Permit]:
+        """Permits that nobody alive has."""
+        taken: list[Permit] = []
+        for n in range(1, want.running + 1):
+            permit = Permit(want.name, n)
+            if len(taken) < want.many and self._permits.get((worker.project, permit)) not in self.workers:
+                self._permits[worker.project, permit] = worker.id
+                taken.append(permit)
+        return taken
+
+    def give_permits(self, worker: StoredWorker, permits: Sequence[Permit]) -> None:
+        """They are anybody's again."""
+        for permit in permits:
+            if self._permits.get((worker.project, permit)) == worker.id:
+                del self._permits[worker.project, permit]
+
+    def _is_needed(self, run: StoredRun) -> bool:
+        """Whether its family goes on: a child may still be undone."""
+        root = None if run.root is None else self.runs.get(run.root)
+        return root is not None and not root.status.ended
+
+    def remove(self, run: StoredRun, mbox: int) -> bool:
+        """Forgets an ended run with all that belongs to it, if it may go."""
+        if not run.status.ended or run.mbox != mbox or self.outbox.is_owing(run.id) or self._is_needed(run):
+            return False
+        del self.runs[run.id]
+        self.outbox.forget(run.id)
+        if self.keys.get((run.project, run.address)) == run.id:
+            del self.keys[run.project, run.address]
+        return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncpg
 
 from saga.interpreter.postgres.connections import Link, is_weather, unavailable
+from saga.interpreter.postgres.pools import Pools
 from saga.interpreter.store import DefinitionRow
 from saga.interpreter.versions import version_label
 
@@ -14,11 +15,12 @@ _PROJECTS = "SELECT id, name FROM saga.project"
 _NEW_PROJECT = "INSERT INTO saga.project (name) VALUES ($1) ON CONFLICT DO NOTHING"
 _LOCK = "SELECT 1 FROM saga.project WHERE id = $1 FOR UPDATE"
 _AGAIN = f"""
-UPDATE saga.definition SET registered_at = clock_timestamp() WHERE project = $1 AND digest = $2 RETURNING {_COLUMNS}"""
+UPDATE saga.definition SET registered_at = clock_timestamp(), queue = $3, computes_id = $4, reuses_id = $5
+ WHERE project = $1 AND digest = $2 RETURNING {_COLUMNS}"""
 _LABELS = "SELECT label FROM saga.definition WHERE project = $1 AND name = $2 AND version = $3"
 _NEW = f"""
-INSERT INTO saga.definition (project, name, version, label, digest, text) VALUES ($1, $2, $3, $4, $5, $6)
-RETURNING {_COLUMNS}"""
+INSERT INTO saga.definition (project, name, version, label, digest, text, queue, computes_id, reuses_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING {_COLUMNS}"""
 _ONE = f"SELECT {_COLUMNS} FROM saga.definition WHERE id = $1"
 _LATEST = f"""
 SELECT {_COLUMNS} FROM saga.definition WHERE project = $1 AND name = $2 ORDER BY registered_at DESC LIMIT 1"""
@@ -27,8 +29,9 @@ SELECT {_COLUMNS} FROM saga.definition WHERE project = $1 AND name = $2 ORDER BY
 class Definitions:
     """Registered definitions. Everything raises StoreUnavailable."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, pools: Pools) -> None:
         self._link = link
+        self._pools = pools
 
     async def project(self, name: str) -> int:
         """See `Store.project`."""
@@ -43,16 +46,19 @@ class Definitions:
         """See `Store.projects`."""
         return {row[0]: row[1] for row in await self._link.ask(_PROJECTS)}
 
-    async def register(self, project: int, name: str, version: int, digest: bytes, text: str) -> DefinitionRow:
+    async def register(
+        self, project: int, name: str, version: int, digest: bytes, text: str, hints: tuple[str, bool, bool]
+    ) -> DefinitionRow:
         """See `Store.register`. One at a time in a project, so that there is one first text of a version."""
+        await self._pools.know([(project, hints[0], name)])
         try:
             async with self._link.transaction() as fetch:
                 await fetch(_LOCK, project)
-                rows = await fetch(_AGAIN, project, digest)
+                rows = await fetch(_AGAIN, project, digest, *hints)
                 if not rows:
                     labels = {row[0] for row in await fetch(_LABELS, project, name, version)}
                     label = version_label(version, digest, labels)
-                    rows = await fetch(_NEW, project, name, version, label, digest, text)
+                    rows = await fetch(_NEW, project, name, version, label, digest, text, *hints)
                 return _row(rows[0])
         except Exception as error:
             if is_weather(error):

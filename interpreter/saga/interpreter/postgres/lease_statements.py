@@ -66,7 +66,7 @@ u AS (UPDATE saga.run r
         status = CASE WHEN $2 AND x.crashes >= {CRASH_LIMIT} THEN {Status.STUCK} ELSE r.status END,
         problem = CASE WHEN $2 AND x.crashes >= {CRASH_LIMIT} THEN jsonb '{CRASHING}' ELSE r.problem END
    FROM x WHERE r.id = x.id AND r.owner = $1
-  RETURNING r.id, r.pool, r.due),
+  RETURNING r.id, saga.lane(r.pool, r.crashes) AS pool, r.due),
 w AS (INSERT INTO saga.wake (pool, due, run) SELECT pool, due, id FROM u WHERE due IS NOT NULL ON CONFLICT DO NOTHING)
 SELECT pool, count(*) FROM u GROUP BY pool"""
 """Frees up to 5,000 runs of a fallen worker; $2: it crashed, so that counts against the run (semantics.md 16)."""

@@ -12,10 +12,10 @@ from uuid import UUID
 import asyncpg
 
 from saga.interpreter.postgres import statements
-from saga.interpreter.postgres.bell import Bell, pool_name, worker_name
+from saga.interpreter.postgres.bell import Bell, worker_name
 from saga.interpreter.postgres.columns import stored_labels
 from saga.interpreter.postgres.connections import Link
-from saga.interpreter.postgres.pools import Pools
+from saga.interpreter.postgres.pools import Pools, pool_of, queue_name
 from saga.interpreter.store import Delivery, Message, NewRun, OutboxRow
 
 _COLLISIONS = 10
@@ -36,8 +36,8 @@ class Messages:
 
     async def start(self, run: NewRun) -> bool:
         """See `Store.start`."""
-        await self._pools.know([(run.project, run.queue)])
-        pool = self._pools.number(run.project, run.queue)
+        await self._pools.know([pool_of(run)])
+        pool = self._pools.number(pool_of(run))
         again, after = [run.id] if run.again else [], [run.id] if run.after_undone else []
         labels = stored_labels(run.labels)
         parent, ref = run.parent or (None, None)
@@ -46,7 +46,7 @@ class Messages:
             *(run.definition, pool, labels, run.input, parent, ref, run.undoes),
         )
         if stored:
-            self._bell.ring([pool_name(pool)])
+            self._bell.ring([queue_name(run.project, run.queue)])
         return bool(stored)
 
     async def send(self, messages: Sequence[Message]) -> list[Delivery]:
@@ -66,7 +66,8 @@ class Messages:
         stored = await self._once_per_key(statements.SEND, runs, kinds, names, keys, data)
         for place, mseq, owner, _ in stored:
             answers[place - 1] = Delivery("accepted", mseq, owner)
-        self._bell.ring({pool_name(pool) if owner is None else worker_name(owner) for _, _, owner, pool in stored})
+        self._bell.ring({worker_name(owner) for _, _, owner, _ in stored if owner is not None})
+        self._bell.ring(await self._pools.names(pool for _, _, owner, pool in stored if owner is None))
         if len(stored) < len(messages):
             for place, ended, known in await self._link.ask(statements.WHY_NOT_SENT, runs, names, keys):
                 if answers[place - 1].answer != "accepted":
@@ -100,7 +101,7 @@ class Messages:
     async def offer(self, project: int, only: UUID | None, holds: Sequence[str]) -> int:
         """See `Store.offer`."""
         pools = [row[0] for row in await self._link.ask(statements.OFFER, project, list(holds), only)]
-        self._bell.ring({pool_name(pool) for pool in pools})
+        self._bell.ring(await self._pools.names(pools))
         return len(pools)
 
 

@@ -7,16 +7,19 @@ from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
 from saga.interpreter.postgres import migrations, statements
-from saga.interpreter.postgres.bell import Bell, Ring, pool_name, worker_name
+from saga.interpreter.postgres.bell import Bell, Ring, worker_name
 from saga.interpreter.postgres.claiming import Claimer
+from saga.interpreter.postgres.columns import stored_labels
 from saga.interpreter.postgres.connections import Link, connect, is_weather, unavailable
 from saga.interpreter.postgres.definitions import Definitions
 from saga.interpreter.postgres.hands import Hands
 from saga.interpreter.postgres.leases import Leases
 from saga.interpreter.postgres.messages import Messages
 from saga.interpreter.postgres.outbox import Outbox
-from saga.interpreter.postgres.pools import Pools
+from saga.interpreter.postgres.permits import Permits
+from saga.interpreter.postgres.pools import Pools, queue_name
 from saga.interpreter.postgres.questions import Questions
+from saga.interpreter.postgres.removal import Removal
 from saga.interpreter.postgres.tasks import Tasks
 from saga.interpreter.postgres.transactions import Transactions
 from saga.interpreter.postgres.writing import Writer
@@ -30,9 +33,12 @@ from saga.interpreter.store import (
     Message,
     NewRun,
     OutboxRow,
+    Permit,
     Row,
     RunRow,
+    Share,
     Transaction,
+    Want,
     WorkerInfo,
     Written,
 )
@@ -52,7 +58,7 @@ class PostgresStore:
         self._pools = Pools(self._client)
         self._bell = Bell(url)
         self._hands = Hands()
-        self._definitions = Definitions(self._client)
+        self._definitions = Definitions(self._client, self._pools)
         self._questions = Questions(self._client)
         self._messages = Messages(self._client, self._bell, self._pools)
         self._outbox = Outbox(self._client)
@@ -61,6 +67,8 @@ class PostgresStore:
         self._writer = Writer(url, self._pools)
         self._claimer = Claimer(self._claims, self._pools)
         self._transactions = Transactions(url, self._claims)
+        self._permits = Permits(self._claims)
+        self._removal = Removal(self._client)
 
     @classmethod
     async def open(cls, url: str, *, upgrade: bool = False) -> PostgresStore:
@@ -106,9 +114,21 @@ class PostgresStore:
         """See `Store.projects`."""
         return await self._definitions.projects()
 
-    async def register(self, project: int, name: str, version: int, digest: bytes, text: str) -> DefinitionRow:
+    async def register(
+        self,
+        project: int,
+        name: str,
+        version: int,
+        digest: bytes,
+        text: str,
+        *,
+        queue: str = "default",
+        computes_id: bool = False,
+        reuses_id: bool = False,
+    ) -> DefinitionRow:
         """See `Store.register`."""
-        return await self._definitions.register(project, name, version, digest, text)
+        hints = (queue, computes_id, reuses_id)
+        return await self._definitions.register(project, name, version, digest, text, hints)
 
     async def definition(self, number: int) -> DefinitionRow:
         """See `Store.definition`."""
@@ -209,14 +229,37 @@ class PostgresStore:
         """See `Store.settle`."""
         return await self._writer.settle(self._hands.of(worker), run, after, judge)
 
-    async def claim(self, worker: int, limit: int, only: UUID | None = None) -> list[Claimed]:
+    async def claim(
+        self, worker: int, limit: int, only: UUID | None = None, *, shares: Sequence[Share] = (), alone: bool = False
+    ) -> list[Claimed]:
         """See `Store.claim`."""
         hand = self._hands.of(worker)
         if only is not None:
             return await self._claimer.claim_run(hand, only, due_or_not=False)
         if hand.only is not None:
             return await self._claimer.claim_family(hand, hand.only, limit)
-        return await self._claimer.claim_due(hand, limit)
+        return await self._claimer.claim_due(hand, limit, shares, alone)
+
+    async def due_alone(self, worker: int) -> bool:
+        """See `Store.due_alone`."""
+        hand = self._hands.of(worker)
+        return bool(await self._claims.ask(statements.DUE_ALONE, hand.project, list(hand.queues)))
+
+    async def prepared(self, worker: int, run: UUID, given: str, labels: str) -> None:
+        """See `Store.prepared`."""
+        await self._claims.ask(statements.PREPARED, worker, run, given, stored_labels(labels))
+
+    async def take_permits(self, worker: int, wants: Sequence[Want]) -> list[Permit]:
+        """See `Store.take_permits`."""
+        return await self._permits.take(self._hands.of(worker), wants)
+
+    async def give_permits(self, worker: int, permits: Sequence[Permit]) -> None:
+        """See `Store.give_permits`."""
+        await self._permits.give(self._hands.of(worker), permits)
+
+    async def remove(self, runs: Sequence[tuple[UUID, int]]) -> list[UUID]:
+        """See `Store.remove`."""
+        return await self._removal.remove(runs)
 
     async def claim_one(self, worker: int, run: UUID) -> list[Claimed]:
         """See `Store.claim_one`."""
@@ -328,4 +371,5 @@ class PostgresStore:
     async def listen(self, worker: int, ring: Ring) -> None:
         """See `Store.listen`."""
         hand = self._hands.of(worker)
-        await self._bell.listen(worker, [worker_name(worker), *map(pool_name, hand.pools)], ring)
+        queues = [queue_name(hand.project, queue) for queue in hand.queues]
+        await self._bell.listen(worker, [worker_name(worker), *queues], ring)

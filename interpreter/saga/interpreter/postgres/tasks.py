@@ -10,9 +10,9 @@ from typing import Any
 from uuid import UUID
 
 from saga.interpreter.postgres import statements
-from saga.interpreter.postgres.bell import Bell, pool_name, worker_name
+from saga.interpreter.postgres.bell import Bell, worker_name
 from saga.interpreter.postgres.connections import Link, is_weather, unavailable
-from saga.interpreter.postgres.pools import Pools
+from saga.interpreter.postgres.pools import Pools, queue_name
 from saga.interpreter.task_store import ANSWER_KIND, ANSWER_NAME, QUEUE_TOPIC, Task
 
 _OFFER = """
@@ -102,9 +102,7 @@ class Tasks:
             *(task.attempt_timeout, task.heartbeat),
         )
         if offered and task.topic.startswith(QUEUE_TOPIC):
-            queue = task.topic.removeprefix(QUEUE_TOPIC)
-            await self._pools.know([(task.project, queue)])
-            self._bell.ring([pool_name(self._pools.number(task.project, queue))])
+            self._bell.ring([queue_name(task.project, task.topic.removeprefix(QUEUE_TOPIC))])
 
     async def withdraw(self, run: UUID, key: str, attempt: int) -> None:
         """See `TaskStore.withdraw_task`."""
@@ -162,7 +160,8 @@ class Tasks:
             if is_weather(error):
                 raise unavailable(self._link.url, error) from error
             raise
-        self._bell.ring({pool_name(pool) if owner is None else worker_name(owner) for _, _, owner, pool in stored})
+        self._bell.ring({worker_name(owner) for _, _, owner, _ in stored if owner is not None})
+        self._bell.ring(await self._pools.names(pool for _, _, owner, pool in stored if owner is None))
         return len(over)
 
 

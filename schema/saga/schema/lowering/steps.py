@@ -46,6 +46,7 @@ from saga.schema.lowering.actions import (
     Defaults,
     arguments,
     lower_action,
+    lower_limits,
     lower_undo,
     maybe_expression,
     maybe_template,
@@ -122,7 +123,8 @@ def _acting(step: CallStep | HttpStep | SqlStep | TaskStep, common: dict[str, An
     action = lower_action(step, defaults.attempt_timeout)
     once = isinstance(step, Remote) and bool(step.at_most_once)
     retry: Retry = merged(defaults.retry, step.retry)
-    return Step(verb=action.verb, action=action, retry=retry, at_most_once=once, **common)
+    limits = lower_limits(step.limits)
+    return Step(verb=action.verb, action=action, retry=retry, at_most_once=once, limits=limits, **common)
 
 
 def _told(step: Arguments | SetStep | SetFinally) -> dict[str, Any]:
