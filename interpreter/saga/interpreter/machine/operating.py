@@ -19,6 +19,7 @@ from saga.interpreter.machine.events import (
     StepSkipped,
     TerminateRequested,
     Timer,
+    UndoRequested,
 )
 from saga.interpreter.machine.places import read, spelled
 from saga.interpreter.machine.state import Phase, Progress, State, Trouble, Unwound
@@ -29,6 +30,10 @@ from saga.schema.definition import Definition
 
 def refusal(definition: Definition, state: State, request: OperatorRequest) -> str | None:
     """Why a request would change nothing, as one sentence for people; None if it would be taken."""
+    if isinstance(request, UndoRequested):
+        return _no_undo(state)
+    if isinstance(request, UndoRequested):
+        return _no_undo(state)
     if state.phase is Phase.ENDED:
         return "the run has ended"
     match request:
@@ -48,12 +53,30 @@ def refusal(definition: Definition, state: State, request: OperatorRequest) -> s
             return None
 
 
+def _no_undo(state: State) -> str | None:
+    if state.phase is not Phase.ENDED:
+        return "it has not ended: cancel it"
+    if state.pivot_passed:
+        return "the point of no return has passed: it can only go forward"
+    if state.ending is Status.COMPENSATED and not state.incomplete:
+        return "it is undone already"
+    return None
+
+
 def _no_cancel(state: State) -> str | None:
     if state.pivot_passed:
         return "the point of no return has passed: it can only go forward"
     if state.phase is not Phase.FORWARD:
         return "the run has failed already and is being undone" if state.ending is None else "the run is ending"
     return None
+
+
+def _no_undo(state: State) -> str | None:
+    if state.phase is not Phase.ENDED:
+        return "it has not ended"
+    if state.pivot_passed:
+        return "it has passed its point of no return"
+    return "it is undone" if state.ending is Status.COMPENSATED else None
 
 
 def _no_settling(definition: Definition, state: State, name: str, *, skip: bool) -> str | None:
@@ -132,6 +155,10 @@ def operate(turn: Turn, request: OperatorRequest) -> None:
             _go_on(turn)
         case TerminateRequested():
             _terminate(turn)
+        case UndoRequested():
+            _undo(turn)
+        case UndoRequested():
+            _undo(turn)
 
 
 def _go_on(turn: Turn) -> None:
@@ -177,3 +204,30 @@ def _terminate(turn: Turn) -> None:
     state.leaving.clear()
     state.troubles.clear()
     state.outcome, state.ending, state.phase = "terminated", Status.TERMINATED, Phase.ENDED
+
+
+def _undo(turn: Turn) -> None:
+    """The run that undoes this one begins where it ended; what was at work when it was terminated is unknown."""
+    state = turn.state
+    for _, mine in state.places():
+        if mine.trial is not None and mine.trial.running:
+            mine.trial.running, mine.progress = False, Progress.STOPPED
+        if mine.undo is not None and mine.undo.stage in (Unwound.RUNNING, Unwound.BACKOFF):
+            mine.undo.stage, mine.undo.trial = Unwound.BACKOFF, None
+    state.ending, state.output, state.output_error = None, None, None
+    leaving.roll_back(turn, "undone", None)
+
+
+def _undo(turn: Turn) -> None:
+    """Rolls an ended run back. What was in flight when it was terminated is unknown; `finally` does not run again."""
+    state = turn.state
+    for _, mine in state.places():
+        if mine.trial is not None and mine.trial.running:
+            mine.trial.running, mine.trial.tainted, mine.progress = False, True, Progress.STOPPED
+        if mine.undo is not None and mine.undo.stage is Unwound.RUNNING:
+            mine.undo.stage = Unwound.BACKOFF
+    for step in turn.definition.final_steps:
+        if state.progress(Ref(step.index)) is Progress.PENDING:
+            state.at(Ref(step.index)).progress = Progress.SKIPPED
+    state.ending, state.paused = None, False
+    leaving.roll_back(turn, "undone", None)
