@@ -71,14 +71,6 @@ def _no_cancel(state: State) -> str | None:
     return None
 
 
-def _no_undo(state: State) -> str | None:
-    if state.phase is not Phase.ENDED:
-        return "it has not ended"
-    if state.pivot_passed:
-        return "it has passed its point of no return"
-    return "it is undone" if state.ending is Status.COMPENSATED else None
-
-
 def _no_settling(definition: Definition, state: State, name: str, *, skip: bool) -> str | None:
     place = read(definition, name)
     if place is None:
@@ -157,8 +149,6 @@ def operate(turn: Turn, request: OperatorRequest) -> None:
             _terminate(turn)
         case UndoRequested():
             _undo(turn)
-        case UndoRequested():
-            _undo(turn)
 
 
 def _go_on(turn: Turn) -> None:
@@ -215,19 +205,4 @@ def _undo(turn: Turn) -> None:
         if mine.undo is not None and mine.undo.stage in (Unwound.RUNNING, Unwound.BACKOFF):
             mine.undo.stage, mine.undo.trial = Unwound.BACKOFF, None
     state.ending, state.output, state.output_error = None, None, None
-    leaving.roll_back(turn, "undone", None)
-
-
-def _undo(turn: Turn) -> None:
-    """Rolls an ended run back. What was in flight when it was terminated is unknown; `finally` does not run again."""
-    state = turn.state
-    for _, mine in state.places():
-        if mine.trial is not None and mine.trial.running:
-            mine.trial.running, mine.trial.tainted, mine.progress = False, True, Progress.STOPPED
-        if mine.undo is not None and mine.undo.stage is Unwound.RUNNING:
-            mine.undo.stage = Unwound.BACKOFF
-    for step in turn.definition.final_steps:
-        if state.progress(Ref(step.index)) is Progress.PENDING:
-            state.at(Ref(step.index)).progress = Progress.SKIPPED
-    state.ending, state.paused = None, False
     leaving.roll_back(turn, "undone", None)
