@@ -32,8 +32,6 @@ def refusal(definition: Definition, state: State, request: OperatorRequest) -> s
     """Why a request would change nothing, as one sentence for people; None if it would be taken."""
     if isinstance(request, UndoRequested):
         return _no_undo(state)
-    if isinstance(request, UndoRequested):
-        return _no_undo(state)
     if state.phase is Phase.ENDED:
         return "the run has ended"
     match request:
