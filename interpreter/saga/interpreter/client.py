@@ -238,14 +238,19 @@ class Client:
 
         A run is undone once: asked again, the answer is the undo run there is.
         """
-        story = await self.story(run)
-        why = "it has not ended" if not run.status.ended else None
-        why = why or refusal(story.definition, story.state, UndoRequested(0, 0, by, reason))
+        why = await self.no_undo(run)
+        if why is None and run.status is not Status.COMPLETED:
+            why = "it was terminated"
         if why is not None:
             raise NotNow(f"{run.address} cannot be undone: {why}", f"`saga show {run.address}` shows where it stands")
         new = undo_run(run, by=by, reason=reason)
         created = await self.store.start(new)
         return Started((await self.store.by_address(new.address, run.project))[0], created)
+
+    async def no_undo(self, run: RunRow) -> str | None:
+        """Why an undo run of an ended run would change nothing."""
+        story = await self.story(run)
+        return refusal(story.definition, story.state, UndoRequested(0, 0))
 
     async def stuck_child(self, run: RunRow) -> RunRow | None:
         """The run below this one for which a person has to do something: what this one waits for."""

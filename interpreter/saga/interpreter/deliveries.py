@@ -132,7 +132,7 @@ class Deliveries:
         child = await self._child(row, data)
         if child is None or not child.status.ended:
             return "the child that is to be undone has not ended"
-        if child.status is Status.COMPENSATED and not child.incomplete:
+        if child.status is Status.COMPENSATED:
             await self._tell(row, _end_of(child), data["ref"])
             return None
         again = data["attempt"]
@@ -143,6 +143,9 @@ class Deliveries:
         if there is not None:
             return None
         parent = await self._run(row.run)
+        why = await self._client.no_undo(child)
+        if why is not None:
+            return await self._refused(row, data, "not_undoable", f"{child.address} cannot be undone: {why}")
         run = undo_run(child, by=parent.address, reason="its parent is undone", number=number, again=again)
         run.parent = Parent(row.run, dump(data["ref"]))
         return await self._begin_child(row, data, run)

@@ -113,6 +113,11 @@ def action_of(definition: Definition, ref: Ref) -> Action:
     return action
 
 
+def queue_topic(queue: str, name: str) -> str:
+    """Under which topic workers of a queue find an action: a function by its name, or ``http``."""
+    return f"{QUEUE_TOPIC}{queue}:{name}"
+
+
 def _task(run: LiveRun, state: State, command: OfferTask) -> dict[str, Value]:
     action, ref, definition = command.action, command.ref, run.definition
     step = definition.node(ref.step)
@@ -128,7 +133,8 @@ def _task(run: LiveRun, state: State, command: OfferTask) -> dict[str, Value]:
     if action.verb is Verb.TASK:
         topic = f"{TASK_TOPIC}{action.function}"
     else:
-        topic = f"{QUEUE_TOPIC}{action.queue}"
+        assert action.queue is not None
+        topic = queue_topic(action.queue, action.function or action.verb)
         work["definition"] = run.number
         work["undoes"] = key(definition, state, ref._replace(undo=FORWARD)) if undo and step.action else None
     return {

@@ -15,6 +15,12 @@ QUEUE_TOPIC = "queue:"
 TASK_TOPIC = "task:"
 """What topics begin with: for workers of saga, and for all others."""
 
+
+def queue_of(topic: str) -> str | None:
+    """Whose workers shall be woken."""
+    return topic.split(":")[1] if topic.startswith(QUEUE_TOPIC) else None
+
+
 ANSWER_KIND = 31
 ANSWER_NAME = "task"
 """Kind and name of the inbox rows that are answers. Their data: ``ref`` and ``attempt`` of the task, and the answer."""
@@ -24,10 +30,10 @@ ANSWER_NAME = "task"
 class Task:
     """One attempt of a remote action, offered to whoever asks for its topic.
 
-    ``topic``: ``task:billing.charge``, or ``queue:gpu`` for workers of saga. ``ref`` and ``data`` are JSON text: which
-    action it is of its run, and what is to be done. The times are microseconds, counted from the moment somebody took
-    it; ``heartbeat`` None: the taker says how long it may be silent. ``details``: JSON text, the progress that an
-    attempt before noted.
+    ``topic``: ``task:billing.charge``, or ``queue:gpu:video.cut`` for workers of saga. ``ref`` and ``data`` are JSON
+    text: which action it is of its run, and what is to be done. The times are microseconds, counted from the moment
+    somebody took it; ``heartbeat`` None: the taker says how long it may be silent. ``details``: JSON text, the progress
+    that an attempt before noted.
     """
 
     run: UUID

@@ -25,6 +25,7 @@ from saga.interpreter.clock import DatabaseClock
 from saga.interpreter.definitions import Definitions
 from saga.interpreter.deliveries import Deliveries
 from saga.interpreter.engine import Engine
+from saga.interpreter.errands import Errands
 from saga.interpreter.project import Sink
 from saga.interpreter.relay import Relay, one_by_one
 from saga.interpreter.retention import Keep, purge
@@ -139,7 +140,13 @@ class Worker:
         self._engine = Engine(
             self._store, self.number, self._clock, self._performer, self._failed, self._settings.concurrency, sent
         )
-        await self._store.listen(self.number, self._ring.set)
+        errands = Errands(self._store, self.definitions, self._performer, self._project, self._queues)
+
+        def ring() -> None:
+            self._ring.set()
+            errands.wake()
+
+        await self._store.listen(self.number, ring)
         await self._offer()
         every = self._settings
         for task, work, pause in (
@@ -152,6 +159,8 @@ class Worker:
             self._spawn(task, self._repeat(work, pause))
         self._spawn("relay", relay.run())
         self._spawn("events", events.run())
+        if self._only is None:
+            self._spawn("errands", errands.run(f"worker {self.number}", every.idlest))
         self._spawn("claim", self._claim_for_ever())
 
     def ring(self) -> None:
@@ -227,6 +236,7 @@ class Worker:
                 self._call_alone()
             else:
                 self._ring.set()
+        await self._store.expire_tasks(self.number)
 
     async def _purge(self) -> None:
         """The oldest worker of a project does it."""

@@ -74,6 +74,10 @@ class Attempt:
     """An undo of a `call` step: the key of that step's own action. Else None (see `saga.sdk.barrier`)."""
     scope: Mapping[str, object] = field(default_factory=dict)
     """What expressions see (semantics.md 23); used for the address and headers of `http`, which add ``env``."""
+    details: Value = None
+    """The progress that an attempt before noted."""
+    beat: Callable[[Value], None] | None = None
+    """Told of each heartbeat, in the event loop, with the progress noted or None."""
 
 
 class Performer:
@@ -135,6 +139,10 @@ class Performer:
         if kind == "action":
             return self._actions.get(name) is not None
         return kind == "secret" and self.secrets.has(name)
+
+    def performs(self) -> list[str]:
+        """What can be performed here for others: ``http``, and functions by their names."""
+        return [Verb.HTTP.value, *sorted(self._actions.functions())]
 
     async def close(self) -> None:
         """Closes connections and lets idle threads end. Functions still running in threads are not waited for."""
@@ -227,7 +235,22 @@ def _context(attempt: Attempt) -> StepContext:
         undo=attempt.undo,
         undoes=attempt.undoes,
         started_at=_EPOCH + timedelta(microseconds=attempt.started_at),
+        details=_copy(attempt.details),
+        beat=_unheard if attempt.beat is None else partial(_heard, asyncio.get_running_loop(), attempt.beat),
     )
+
+
+def _unheard(details: object) -> None:
+    """Of an action whose heartbeats nobody counts."""
+
+
+def _heard(loop: asyncio.AbstractEventLoop, beat: Callable[[Value], None], details: object) -> None:
+    """A function's heartbeat, from whichever thread. Raises ValueError."""
+    try:
+        kept = normalise(details, what="details")
+    except ValueProblem as problem:
+        raise ValueError(problem.message) from None
+    loop.call_soon_threadsafe(beat, kept)
 
 
 def _copy(value: Value) -> Value:

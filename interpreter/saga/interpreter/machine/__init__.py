@@ -40,6 +40,7 @@ from saga.interpreter.machine.events import (
     Timer,
     TimerFired,
 )
+from saga.interpreter.machine.fingerprint import fingerprint
 from saga.interpreter.machine.mailbox import judge, open_waits
 from saga.interpreter.machine.places import spelled
 from saga.interpreter.machine.scope import key
@@ -52,6 +53,7 @@ from saga.schema.values import Value
 
 __all__ = [
     "Unanswerable",
+    "fingerprint",
     "next_timer",
     "open_attempts",
     "resume",

@@ -149,7 +149,8 @@ class ChildEnded:
 class TaskAnswered:
     """Whoever took an offered attempt has answered. ``how``: ``ok``, ``rejected``, ``unknown`` or ``postponed``.
 
-    ``delay`` (microseconds) belongs to ``postponed``, ``output`` and ``response`` to ``ok``, the rest to the others.
+    Or ``unkeepable``: it was done, but its output cannot be kept. ``delay`` (microseconds) belongs to ``postponed``,
+    ``output`` and ``response`` to ``ok``, the rest to the others.
     """
 
     at: int

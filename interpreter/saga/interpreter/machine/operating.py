@@ -19,6 +19,7 @@ from saga.interpreter.machine.events import (
     StepSkipped,
     TerminateRequested,
     Timer,
+    UndoRequested,
 )
 from saga.interpreter.machine.places import read, spelled
 from saga.interpreter.machine.state import Phase, Progress, State, Trouble, Unwound
@@ -29,6 +30,8 @@ from saga.schema.definition import Definition
 
 def refusal(definition: Definition, state: State, request: OperatorRequest) -> str | None:
     """Why a request would change nothing, as one sentence for people; None if it would be taken."""
+    if isinstance(request, UndoRequested):
+        return _no_undo(state)
     if state.phase is Phase.ENDED:
         return "the run has ended"
     match request:
@@ -46,6 +49,16 @@ def refusal(definition: Definition, state: State, request: OperatorRequest) -> s
             return None if state.paused else "the run is not paused"
         case _:
             return None
+
+
+def _no_undo(state: State) -> str | None:
+    if state.phase is not Phase.ENDED:
+        return "it has not ended: cancel it"
+    if state.pivot_passed:
+        return "the point of no return has passed: it can only go forward"
+    if state.ending is Status.COMPENSATED and not state.incomplete:
+        return "it is undone already"
+    return None
 
 
 def _no_cancel(state: State) -> str | None:
@@ -132,6 +145,8 @@ def operate(turn: Turn, request: OperatorRequest) -> None:
             _go_on(turn)
         case TerminateRequested():
             _terminate(turn)
+        case UndoRequested():
+            _undo(turn)
 
 
 def _go_on(turn: Turn) -> None:
@@ -177,3 +192,15 @@ def _terminate(turn: Turn) -> None:
     state.leaving.clear()
     state.troubles.clear()
     state.outcome, state.ending, state.phase = "terminated", Status.TERMINATED, Phase.ENDED
+
+
+def _undo(turn: Turn) -> None:
+    """The run that undoes this one begins where it ended; what was at work when it was terminated is unknown."""
+    state = turn.state
+    for _, mine in state.places():
+        if mine.trial is not None and mine.trial.running:
+            mine.trial.running, mine.progress = False, Progress.STOPPED
+        if mine.undo is not None and mine.undo.stage in (Unwound.RUNNING, Unwound.BACKOFF):
+            mine.undo.stage, mine.undo.trial = Unwound.BACKOFF, None
+    state.ending, state.output, state.output_error = None, None, None
+    leaving.roll_back(turn, "undone", None)

@@ -14,6 +14,7 @@ from saga.interpreter.machine.events import (
     ActionSucceeded,
     ActionUnknown,
     ChildEnded,
+    OutputRefused,
     Ref,
     TaskAnswered,
 )
@@ -96,5 +97,7 @@ def answer_of_task(event: TaskAnswered) -> ActionEvent:
             return ActionRejected(at, ref, attempt, event.code, event.message)
         case "postponed":
             return ActionPostponed(at, ref, attempt, event.delay)
+        case "unkeepable":
+            return OutputRefused(at, ref, attempt, event.code, event.message)
         case _:
             return ActionUnknown(at, ref, attempt, event.code, event.message)

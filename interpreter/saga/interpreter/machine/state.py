@@ -95,6 +95,10 @@ class Trial:
     remote: bool = False
     """Somebody else is at work on it: the answer comes through the inbox, and the run may be parked meanwhile."""
 
+    def copy(self) -> Trial:
+        """An independent copy."""
+        return Trial(self.arguments, self.first_at, self.attempt, self.tries, self.tainted, self.running, self.remote)
+
 
 @dataclass(slots=True)
 class UndoState:
@@ -105,6 +109,10 @@ class UndoState:
     trial: Trial | None = None
     note: str | None = None
     """The rejection that meant "nothing left to undo", or who settled it."""
+
+    def copy(self) -> UndoState:
+        """An independent copy."""
+        return UndoState(self.stage, self.part, None if self.trial is None else self.trial.copy(), self.note)
 
 
 @dataclass(slots=True)
@@ -124,9 +132,7 @@ class BlockState:
 
     def copy(self) -> BlockState:
         """An independent copy."""
-        twin = copy.copy(self)
-        twin.left, twin.outputs = self.left.copy(), self.outputs.copy()
-        return twin
+        return BlockState(self.left.copy(), self.items, self.bound, self.through, self.outputs.copy())
 
 
 @dataclass(slots=True)
@@ -148,14 +154,17 @@ class StepState:
 
     def copy(self) -> StepState:
         """An independent copy."""
-        twin = copy.copy(self)
-        twin.trial = copy.copy(self.trial)
-        if self.undo is not None:
-            twin.undo = copy.copy(self.undo)
-            twin.undo.trial = copy.copy(self.undo.trial)
-        if self.block is not None:
-            twin.block = self.block.copy()
-        return twin
+        return StepState(
+            self.progress,
+            self.output,
+            self.response,
+            self.error,
+            None if self.trial is None else self.trial.copy(),
+            None if self.undo is None else self.undo.copy(),
+            self.way,
+            None if self.block is None else self.block.copy(),
+            self.clock,
+        )
 
 
 @dataclass(slots=True)
@@ -193,6 +202,10 @@ class Leaving:
     """All that was started inside is undone; else only what must be at once (semantics.md 11)."""
     stopping: bool = True
     """What is in flight inside is still awaited."""
+
+    def copy(self) -> Leaving:
+        """An independent copy."""
+        return Leaving(self.progress, self.way, self.everything, self.stopping)
 
 
 @dataclass(slots=True)
@@ -245,7 +258,7 @@ class State:
         twin = copy.copy(self)
         twin.steps = [None if step is None else step.copy() for step in self.steps]
         twin.iterated = {place: step.copy() for place, step in self.iterated.items()}
-        twin.leaving = {place: copy.copy(leaving) for place, leaving in self.leaving.items()}
+        twin.leaving = {place: leaving.copy() for place, leaving in self.leaving.items()}
         twin.troubles = self.troubles.copy()
         twin.started = self.started.copy()
         twin.mailbox = self.mailbox.copy()

@@ -37,7 +37,7 @@ from saga.interpreter.store import (
     Want,
     Written,
 )
-from saga.interpreter.task_store import QUEUE_TOPIC, Task
+from saga.interpreter.task_store import Task, queue_of
 
 Ring = Callable[[], Awaitable[None] | None]
 
@@ -302,8 +302,9 @@ class MemoryStore(MemoryQuestions):
 
     async def offer_task(self, task: Task) -> None:
         """See `TaskStore.offer_task`."""
-        if self._tasks.offer(task) and task.topic.startswith(QUEUE_TOPIC):
-            self._ring_for(task.project, task.topic.removeprefix(QUEUE_TOPIC))
+        queue = queue_of(task.topic)
+        if self._tasks.offer(task) and queue is not None:
+            self._ring_for(task.project, queue)
 
     async def withdraw_task(self, run: UUID, key: str, attempt: int) -> None:
         """See `TaskStore.withdraw_task`."""

@@ -13,7 +13,7 @@ from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.bell import Bell, worker_name
 from saga.interpreter.postgres.connections import Link, is_weather, unavailable
 from saga.interpreter.postgres.pools import Pools, queue_name
-from saga.interpreter.task_store import ANSWER_KIND, ANSWER_NAME, QUEUE_TOPIC, Task
+from saga.interpreter.task_store import ANSWER_KIND, ANSWER_NAME, Task, queue_of
 
 _OFFER = """
 INSERT INTO saga.task AS t (run, key, attempt, project, ref, topic, data, attempt_timeout, heartbeat)
@@ -101,8 +101,9 @@ class Tasks:
             *(_OFFER, task.run, task.key, task.attempt, task.project, task.ref, task.topic, task.data),
             *(task.attempt_timeout, task.heartbeat),
         )
-        if offered and task.topic.startswith(QUEUE_TOPIC):
-            self._bell.ring([queue_name(task.project, task.topic.removeprefix(QUEUE_TOPIC))])
+        queue = queue_of(task.topic)
+        if offered and queue is not None:
+            self._bell.ring([queue_name(task.project, queue)])
 
     async def withdraw(self, run: UUID, key: str, attempt: int) -> None:
         """See `TaskStore.withdraw_task`."""

@@ -218,7 +218,7 @@ def variable(step: EachStep) -> str:
 
 
 def items_text(step: EachStep) -> str:
-    """The list of an `each` as a template: it may be written with braces, as a value, or without, as a condition."""
+    """The list of an `each` as a template; it may be written with braces, as a value is, or without, as a condition."""
     return step.each if EXPRESSION_INSIDE.search(step.each) else f"${{{{ {step.each} }}}}"
 
 
