@@ -39,6 +39,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("run", "saga.cli.run:run", "Run a saga here and watch it."),
             Entry("worker", "saga.cli.worker:worker", "Work on the runs of a project until stopped."),
+            Entry("serve", "saga.cli.serve:serve", "Serve the HTTP API of a project."),
             Entry("signal", "saga.cli.signal_command:signal", "Send a signal to a run."),
         ),
     ),

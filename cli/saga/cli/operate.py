@@ -9,20 +9,18 @@ import click
 
 from saga.cli.addresses import find_run, who_works
 from saga.cli.exits import Exit
-from saga.cli.failures import Failure, usage
+from saga.cli.failures import usage
 from saga.cli.inputs import read_json
 from saga.cli.options import json_option, reason_option, run_argument
-from saga.cli.records import run_record
 from saga.cli.screen import note, print_json
 from saga.cli.wiring import Here, execute, opened, operator
 from saga.cli.words import status_words
 from saga.interpreter.actions.answers import is_code
 from saga.interpreter.client import Story
 from saga.interpreter.machine.events import CancelRequested, OperatorRequest, RetryRequested, StepResolved, StepSkipped
+from saga.interpreter.records import run_record
 from saga.interpreter.store import RunRow
-from saga.schema.definition import Definition
 from saga.schema.durations import parse_duration
-from saga.schema.problems import closest
 
 _LOOK = 0.1
 """Seconds between two looks at a run that is being cancelled."""
@@ -104,9 +102,6 @@ def resolve(run: str, step: str, output: str | None, code: str | None, undone: b
 async def _ask(address: str, request: OperatorRequest, said: str, as_json: bool) -> int:
     async with opened() as here:
         run = await find_run(here, address)
-        if isinstance(request, StepSkipped | StepResolved):
-            _, definition = await here.client.definitions.get(run.definition)
-            _known_step(definition, request.step)
         await here.client.operate(run, request)
         works, command = await who_works(here, run)
         if as_json:
@@ -115,13 +110,6 @@ async def _ask(address: str, request: OperatorRequest, said: str, as_json: bool)
             click.echo(f"{run.address}: {said}")
         _say_who(works, command)
     return Exit.DONE
-
-
-def _known_step(definition: Definition, name: str) -> None:
-    if definition.step(name) is None:
-        near = closest(name, definition.indices)
-        hint = f'did you mean "{near}"?' if near else f"its steps are: {', '.join(definition.indices)}"
-        raise Failure(Exit.USAGE, "unknown_step", f'saga "{definition.name}" has no step "{name}"', hint)
 
 
 def _say_who(works: bool, command: str) -> None:

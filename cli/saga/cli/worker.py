@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -18,7 +18,7 @@ from saga.cli.screen import note
 from saga.cli.sources import register_all
 from saga.cli.wiring import Here, execute, load_actions, opened, performing
 from saga.cli.words import counted
-from saga.interpreter.project import find_project
+from saga.interpreter.project import Project, find_project
 from saga.interpreter.starting import DEFAULT_QUEUE
 from saga.interpreter.store import Fenced
 from saga.interpreter.worker import Settings, Worker, tune_process
@@ -41,54 +41,79 @@ def worker(
     With --until-idle it ends by itself: when no run is being worked on, due, or to be tried again. Runs that wait for a
     signal, a later time or a person do not count.
     """
-    return execute(_worker(path or Path.cwd(), concurrency, queues, ends_idle, actions))
+    return execute(_worker(path or Path.cwd(), Employment(concurrency, queues, actions), ends_idle))
 
 
-async def _worker(
-    path: Path, concurrency: int | None, queues: tuple[str, ...], ends_idle: bool, named: tuple[str, ...]
-) -> int:
+class Employment(NamedTuple):
+    """How a worker works: ``concurrency`` (None: the project's), the queues, and files of actions that were named."""
+
+    concurrency: int | None
+    queues: tuple[str, ...]
+    actions: tuple[str, ...]
+
+
+async def _worker(path: Path, employment: Employment, ends_idle: bool) -> int:
     project = find_project(path)
-    actions, _ = load_actions(project, named)
-    settings = Settings()
-    if wanted := concurrency or project.concurrency:
-        settings = replace(settings, concurrency=wanted)
     log_to_stderr()
     with interruptible() as stop:
-        async with opened(announced=True) as here, performing(project, actions) as performer:
+        async with opened(announced=True) as here:
             number = await here.store.project(project.name)
             sagas = await register_all(here, project, number)
-            tune_process()
-            while True:
-                employed = Worker(
-                    here.store,
-                    performer,
-                    number,
-                    queues=queues or (DEFAULT_QUEUE,),
-                    settings=settings,
-                    definitions=here.client.definitions,
-                )
-                await employed.begin()
-                note(
-                    f"worker {employed.number} works on project {project.name}: {counted(sagas, 'saga')}, "
-                    f"{counted(len(actions.functions()), 'action')}; Ctrl-C hands over"
-                )
-                try:
-                    await _work(here, employed, number, stop, ends_idle)
-                    return Exit.DONE
-                except Fenced as problem:
-                    note(f"{problem}; others took its runs; it begins anew")
+            await employ(here, project, number, employment, stop, sagas, ends_idle=ends_idle)
+    return Exit.DONE
 
 
-async def _work(here: Here, employed: Worker, project: int, stop: asyncio.Event, ends_idle: bool) -> None:
+async def employ(
+    here: Here,
+    project: Project,
+    number: int,
+    employment: Employment,
+    stop: asyncio.Event,
+    sagas: int,
+    *,
+    ends_idle: bool = False,
+) -> None:
+    """A worker of the project until ``stop`` is set; one that was taken for dead is followed by another.
+
+    Raises ActionsProblem, ProjectProblem, and what the worker failed with.
+    """
+    actions, _ = load_actions(project, employment.actions)
+    settings = Settings()
+    if wanted := employment.concurrency or project.concurrency:
+        settings = replace(settings, concurrency=wanted)
+    tune_process()
+    async with performing(project, actions) as performer:
+        while True:
+            worker = Worker(
+                here.store,
+                performer,
+                number,
+                queues=employment.queues or (DEFAULT_QUEUE,),
+                settings=settings,
+                definitions=here.client.definitions,
+            )
+            await worker.begin()
+            note(
+                f"worker {worker.number} works on project {project.name}: {counted(sagas, 'saga')}, "
+                f"{counted(len(actions.functions()), 'action')}; Ctrl-C hands over"
+            )
+            try:
+                await _work(here, worker, number, stop, ends_idle)
+                return
+            except Fenced as problem:
+                note(f"{problem}; others took its runs; it begins anew")
+
+
+async def _work(here: Here, worker: Worker, project: int, stop: asyncio.Event, ends_idle: bool) -> None:
     """Works until asked to stop or, if that is wanted, until idle. Raises what the worker failed with."""
-    working = asyncio.ensure_future(employed.run())
+    working = asyncio.ensure_future(worker.run())
     ends: list[asyncio.Future[Any]] = [working, asyncio.ensure_future(stop.wait())]
     if ends_idle:
-        ends.append(asyncio.ensure_future(until_idle(here.store, employed, project)))
+        ends.append(asyncio.ensure_future(until_idle(here.store, worker, project)))
     done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     for future in ends[1:]:
         future.cancel()
-    employed.stop()
+    worker.stop()
     await working
     for future in done:
         future.result()

@@ -23,6 +23,9 @@ _ONE = f"SELECT {_COLUMNS} FROM saga.definition WHERE id = $1"
 _LATEST = f"""
 SELECT {_COLUMNS} FROM saga.definition WHERE project = $1 AND name = $2 ORDER BY registered_at DESC LIMIT 1"""
 
+_OF_PROJECT = f"""
+SELECT DISTINCT ON (name) {_COLUMNS} FROM saga.definition WHERE project = $1 ORDER BY name, registered_at DESC"""
+
 
 class Definitions:
     """Registered definitions. Everything raises StoreUnavailable."""
@@ -70,6 +73,10 @@ class Definitions:
         """See `Store.latest`."""
         rows = await self._link.ask(_LATEST, project, name)
         return _row(rows[0]) if rows else None
+
+    async def of_project(self, project: int) -> list[DefinitionRow]:
+        """See `Store.definitions`."""
+        return [_row(row) for row in await self._link.ask(_OF_PROJECT, project)]
 
 
 def _row(row: asyncpg.Record) -> DefinitionRow:

@@ -12,7 +12,7 @@ from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.connections import Link
 from saga.interpreter.postgres.lease_statements import IDLE_KINDS
 from saga.interpreter.status import Status
-from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow
+from saga.interpreter.store import InboxRow, OutboxRow, Row, RunFilter, RunRow
 
 _SELECT = f"""
 SELECT r.id, r.project, p.queue, r.definition, d.name, d.label, r.address, r.status, r.shown, r.waiting, r.hold,
@@ -28,6 +28,7 @@ SELECT r.id, r.project, p.queue, r.definition, d.name, d.label, r.address, r.sta
   LEFT JOIN saga.worker w ON w.id = r.owner AND w.lease_until > clock_timestamp()
 """
 _ONE = _SELECT.format(runs="saga.run r") + " WHERE r.id = $1"
+_THESE = _SELECT.format(runs="unnest($1::uuid[]) AS x(id) JOIN saga.run r ON r.id = x.id")
 _FULL_ADDRESS = (
     _SELECT.format(
         runs="saga.project q JOIN saga.key k ON k.project = q.id AND k.key = $1 JOIN saga.run r ON r.id = k.run"
@@ -62,29 +63,23 @@ class Questions:
         rows = await self._link.ask(_ONE, run)
         return _run_row(rows[0]) if rows else None
 
-    async def runs(
-        self,
-        project: int | None,
-        saga: str | None,
-        statuses: Sequence[Status],
-        shown: str | None,
-        label: tuple[str, str] | None,
-        waiting_for: str | None,
-        since: int | None,
-        before: UUID | None,
-        limit: int,
-    ) -> list[RunRow]:
+    async def these(self, runs: Sequence[UUID]) -> list[RunRow]:
+        """See `Store.these`."""
+        return [_run_row(row) for row in await self._link.ask(_THESE, runs)]
+
+    async def runs(self, wanted: RunFilter, limit: int) -> list[RunRow]:
         """See `Store.runs`. The text holds only the conditions asked for, so that an index fits."""
         conditions = _Conditions()
-        conditions.add("r.project = {}::smallint", project)
-        conditions.add("r.id < {}::uuid", before)
-        conditions.add("d.name = {}::text", saga)
-        conditions.add("r.shown = {}::text", shown)
-        conditions.add("{}::text = ANY(r.waiting)", waiting_for)
-        conditions.add("r.created_at >= saga.moment({}::bigint)", since)
-        if statuses:
-            conditions.texts.append(f"r.status IN ({', '.join(str(int(status)) for status in statuses)})")
-        if label is not None:
+        conditions.add("r.project = {}::smallint", wanted.project)
+        conditions.add("r.id < {}::uuid", wanted.before)
+        conditions.add("d.name = {}::text", wanted.saga)
+        conditions.add("r.shown = {}::text", wanted.shown)
+        conditions.add("{}::text = ANY(r.waiting)", wanted.waiting_for)
+        conditions.add("r.created_at >= saga.moment({}::bigint)", wanted.since)
+        conditions.add("r.created_at < saga.moment({}::bigint)", wanted.until)
+        if wanted.statuses:
+            conditions.texts.append(f"r.status IN ({', '.join(str(int(status)) for status in wanted.statuses)})")
+        for label in wanted.labels:
             conditions.add("r.labels ->> {}::text = {}::text", *label)
         conditions.arguments.append(limit)
         last = len(conditions.arguments)

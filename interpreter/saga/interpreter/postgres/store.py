@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
 from saga.interpreter.postgres import migrations, statements
+from saga.interpreter.postgres.access import Access
 from saga.interpreter.postgres.bell import Bell, Ring, pool_name, worker_name
 from saga.interpreter.postgres.claiming import Claimer
 from saga.interpreter.postgres.connections import Link, connect, is_weather, unavailable
@@ -18,8 +19,8 @@ from saga.interpreter.postgres.pools import Pools
 from saga.interpreter.postgres.questions import Questions
 from saga.interpreter.postgres.transactions import Transactions
 from saga.interpreter.postgres.writing import Writer
-from saga.interpreter.status import Status
 from saga.interpreter.store import (
+    EVERY_RUN,
     Batch,
     Claimed,
     DefinitionRow,
@@ -29,6 +30,7 @@ from saga.interpreter.store import (
     NewRun,
     OutboxRow,
     Row,
+    RunFilter,
     RunRow,
     Transaction,
     WorkerInfo,
@@ -39,12 +41,13 @@ from saga.interpreter.store import (
 class PostgresStore:
     """See `saga.interpreter.store.Store`. Make one with `open`.
 
-    Connections are opened when first used: a client for starts, messages and questions; for workers one that writes,
-    one that claims, one for lease and doorbell; a few for `sql` steps.
+    Connections are opened when first used: a client for starts, messages and questions; one for tokens and the audit;
+    for workers one that writes, one that claims, one for lease and doorbell; a few for `sql` steps.
     """
 
     def __init__(self, url: str) -> None:
         self._client = Link(url, "client", seconds=30)
+        self.access = Access(url)
         self._claims = Link(url, "claims", seconds=10, settings={"lock_timeout": "250ms"})
         self._pools = Pools(self._client)
         self._bell = Bell(url)
@@ -84,6 +87,7 @@ class PostgresStore:
         await self._writer.close()
         await self._transactions.close()
         await self._claims.close()
+        await self.access.close()
         await self._client.close()
 
     async def now(self) -> int:
@@ -113,6 +117,10 @@ class PostgresStore:
         """See `Store.latest`."""
         return await self._definitions.latest(project, name)
 
+    async def definitions(self, project: int) -> list[DefinitionRow]:
+        """See `Store.definitions`."""
+        return await self._definitions.of_project(project)
+
     # -- from outside
 
     async def start(self, run: NewRun) -> bool:
@@ -135,21 +143,13 @@ class PostgresStore:
         """See `Store.run`."""
         return await self._questions.run(run)
 
-    async def runs(
-        self,
-        *,
-        project: int | None = None,
-        saga: str | None = None,
-        statuses: Sequence[Status] = (),
-        shown: str | None = None,
-        label: tuple[str, str] | None = None,
-        waiting_for: str | None = None,
-        since: int | None = None,
-        before: UUID | None = None,
-        limit: int = 50,
-    ) -> list[RunRow]:
+    async def these(self, runs: Sequence[UUID]) -> list[RunRow]:
+        """See `Store.these`."""
+        return await self._questions.these(runs)
+
+    async def runs(self, wanted: RunFilter = EVERY_RUN, limit: int = 50) -> list[RunRow]:
         """See `Store.runs`."""
-        return await self._questions.runs(project, saga, statuses, shown, label, waiting_for, since, before, limit)
+        return await self._questions.runs(wanted, limit)
 
     async def journal(self, run: UUID, after: int = 0) -> list[Row]:
         """See `Store.journal`."""
