@@ -109,7 +109,7 @@ def test_a_body_of_which_nothing_can_be_made(hooks: dict[str, Hook], change: Any
 
 
 def test_a_missing_key_names_the_webhook(hooks: dict[str, Hook]) -> None:
-    with pytest.raises(ValueProblem, match="with of webhook ordered: .*order_id") as caught:
+    with pytest.raises(ValueProblem, match=r"with of webhook ordered: .*order_id") as caught:
         hooks["ordered"].meaning({})
     assert caught.value.code == "expression"
 
