@@ -255,11 +255,14 @@ class Client:
         delivery = await self.store.send_to_ended(message, row)
         return "duplicate" if delivery.answer == "duplicate" else "too_late"
 
-    async def operate(self, run: RunRow, request: OperatorRequest) -> Story:
-        """Sends an operator's request after checking that it makes sense now. Raises RunEnded, NotNow and, for
-        a request about a step, UnknownStep.
+    async def operate(self, run: RunRow, request: OperatorRequest, key: str | None = None) -> Story:
+        """Sends an operator's request after checking that it makes sense now; with a ``key`` once, however often asked.
+
+        Raises RunEnded, NotNow and, for a request about a step, UnknownStep.
         """
         story = await self.story(run)
+        if key is not None and any(message.key == key for message in await self.store.inbox(run.id)):
+            return story
         if isinstance(request, StepSkipped | StepResolved):
             _known_step(story.definition, request.step)
         why = None if _wakes(run, request) else refusal(story.definition, story.state, request)
@@ -270,7 +273,7 @@ class Client:
         kind = MESSAGE_KINDS[type(request)]  # type: ignore[index]
         name = type(request).__name__
         data = request_data(request)
-        message = Message(run.id, kind, name, None, dump(data))
+        message = Message(run.id, kind, name, key, dump(data))
         what = {key: value for key, value in data.items() if key != "output"}
         async with self._recorded(verb_of(request), run.project, run.address, what, run) as recording:
             delivery = (await self.store.send([message]))[0]

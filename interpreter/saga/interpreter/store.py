@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from saga.interpreter.access import AccessStore
+from saga.interpreter.repeats import RepeatStore
 from saga.interpreter.status import Status
 
 
@@ -299,6 +300,11 @@ class Store(Protocol):
     """Durable storage. Every method may raise StoreUnavailable; methods that take a worker may raise Fenced."""
 
     @property
+    def repeats(self) -> RepeatStore:
+        """Where answers to requests with a key are kept."""
+        ...
+
+    @property
     def access(self) -> AccessStore:
         """Tokens, and the record of who changed what."""
         ...
@@ -370,6 +376,13 @@ class Store(Protocol):
 
     async def journal(self, run: UUID, after: int = 0) -> list[Row]:
         """Journal rows with a greater ``seq``, ascending."""
+        ...
+
+    async def tail(self, project: int, since: int, limit: int) -> list[Row]:
+        """Journal rows of all runs of a project with ``at`` no earlier than ``since``, by ``at``, run and ``seq``.
+
+        Rows become visible at their commit, which may be a little later than their ``at``: look back.
+        """
         ...
 
     async def inbox(self, run: UUID, after: int = 0) -> list[InboxRow]:

@@ -23,9 +23,11 @@ from saga.interpreter.client import Client
 from saga.server import guard, problems
 from saga.server.endpoints import Endpoint
 from saga.server.house import Call, House
+from saga.server.once import asked, effect_key, key_of, once
 from saga.server.reading import SLASH, body_of, bytes_of, path_of, query_of
 from saga.server.settings import Settings
 from saga.server.table import ENDPOINTS
+from saga.server.times import wait_of
 from saga.server.webhooks import serving as webhooks
 
 
@@ -77,8 +79,14 @@ async def _serve(house: House, endpoint: Endpoint, request: Request) -> Response
     raw = b""
     if endpoint.method == "POST":
         raw = await bytes_of(request, house.settings.body_limit, house.settings.body_seconds)
+    key = key_of(request) if endpoint.method == "POST" else None
     call = Call(house, request, caller, path_of(request), query, body_of(endpoint, request, raw))
-    return await endpoint.handler(call)
+    if key is None:
+        return await endpoint.handler(call)
+    keyed = asked(house.settings.project, caller.name, key, request, raw)
+    call.effect_key = effect_key(keyed)
+    patience = wait_of(getattr(query, "wait", None), house.settings)
+    return await once(house.client.store, keyed, patience, lambda: endpoint.handler(call))
 
 
 class EncodedSlashes:

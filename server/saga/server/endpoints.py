@@ -55,5 +55,7 @@ class Endpoint:
     body_required: bool = True
     is_payload: bool = False
     """The body is a value of the saga's own: no model of ours but the saga's schema checks it."""
+    is_stream: bool = False
+    """Goes on where ``Last-Event-ID`` says."""
     details: str = ""
     group: str = "Runs"

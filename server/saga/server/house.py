@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from saga.interpreter.access import Actor
 from saga.interpreter.actions.secrets import Secrets
 from saga.interpreter.client import Client
+from saga.interpreter.store import StoreUnavailable
 from saga.server.limits import Buckets
 from saga.server.settings import Settings
 from saga.server.watching import Watching
@@ -21,6 +23,7 @@ from saga.server.webhooks.book import Book
 
 _REFUSALS, _REFUSALS_AT_ONCE = 5.0, 100
 """How often one client may be refused for a wrong token or signature: a second, and at once."""
+_TIDY_SECONDS = 600
 
 Q = TypeVar("Q", bound=BaseModel)
 B = TypeVar("B")
@@ -53,7 +56,10 @@ class House:
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
         """With everything at work that goes on beside the requests."""
-        work = [asyncio.create_task(self.watching.run(), name="saga watching")]
+        work = [
+            asyncio.create_task(self.watching.run(), name="saga watching"),
+            asyncio.create_task(self._tidy(), name="saga tidying"),
+        ]
         try:
             yield
         finally:
@@ -61,6 +67,19 @@ class House:
             for task in work:
                 task.cancel()
             await asyncio.gather(*work, return_exceptions=True)
+
+    async def pause(self) -> None:
+        """A little while, or until the server is about to stop."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.poll):
+                await self.closing.wait()
+
+    async def _tidy(self) -> None:
+        """Drops what is kept for a day only."""
+        while True:
+            with contextlib.suppress(StoreUnavailable):
+                await self.client.store.repeats.tidy()
+            await asyncio.sleep(_TIDY_SECONDS)
 
 
 @dataclass(slots=True)
@@ -73,6 +92,8 @@ class Call(Generic[Q, B]):
     path: Mapping[str, str]
     query: Q
     body: B
+    effect_key: str | None = None
+    """Of what is changed, if the request carries an Idempotency-Key and what it changes brings no key of its own."""
 
     @property
     def client(self) -> Client:

@@ -15,6 +15,7 @@ from saga.server.models import ProblemDocument
 from saga.server.problems import KINDS, MEDIA_TYPE
 
 _REF = "#/components/schemas/{model}"
+_NO_CONTENT = 204
 _PART = re.compile(r"\{(\w+)\}")
 _EVERYWHERE = ("parameter", "database_unreachable", "database_schema", "defect")
 """Codes that any request can meet."""
@@ -75,6 +76,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         operation["description"] = f"{endpoint.details} Needs a token with the scope `{endpoint.scope}`.".strip()
     if endpoint.method == "POST":
         parameters.append(_IDEMPOTENCY_KEY)
+    if endpoint.is_stream:
+        parameters.append(_LAST_EVENT_ID)
     if parameters:
         operation["parameters"] = parameters
     if endpoint.is_payload or endpoint.body is not None:
@@ -89,6 +92,15 @@ _IDEMPOTENCY_KEY = {
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
     "description": "The same key with the same request counts once and gets the same answer, for a day.",
+}
+
+
+_LAST_EVENT_ID = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "pattern": "^[0-9]{1,20}$"},
+    "description": "Go on after the event with this id; browsers send it by themselves.",
 }
 
 
@@ -130,8 +142,10 @@ def _without_null(field: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer(answer: Answer) -> dict[str, Any]:
-    schema = _reference(answer.model) if answer.model is not None else _text(answer.media_type)
-    told: dict[str, Any] = {"description": answer.words, "content": {answer.media_type: {"schema": schema}}}
+    told: dict[str, Any] = {"description": answer.words}
+    if answer.status != _NO_CONTENT:
+        schema = _reference(answer.model) if answer.model is not None else _text(answer.media_type)
+        told["content"] = {answer.media_type: {"schema": schema}}
     if answer.headers:
         told["headers"] = {name: {"description": words, "schema": {"type": "string"}} for name, words in answer.headers}
     return told

@@ -43,7 +43,7 @@ class SignalQuery(BaseModel):
 async def signal(call: Call[SignalQuery, Value]) -> Response:
     """Sends a signal: the body is its payload."""
     run, name = await find(call), call.path["signal"]
-    answer = await call.client.signal(run, name, call.body, call.query.key)
+    answer = await call.client.signal(run, name, call.body, call.query.key or call.effect_key)
     works = await call.client.somebody_works_on(run)
     return json_answer({"run": run.address, "signal": name, "answer": answer, "worked_on": works}, 202)
 
@@ -93,6 +93,6 @@ async def resolve(call: Call[NoQuery, Resolution]) -> Response:
 
 async def _ask(call: Call[NoQuery, Any], request: OperatorRequest) -> Response:
     run = await find(call)
-    await call.client.operate(run, request)
+    await call.client.operate(run, request, call.effect_key)
     works = await call.client.somebody_works_on(run)
     return json_answer({"run": run.address, "request": "accepted", "worked_on": works}, 202)

@@ -85,8 +85,10 @@ async def start(call: Call[WaitQuery, NewRun]) -> Response:
     """Starts a run, or finds the one that the same request has started."""
     patience = wait_of(call.query.wait, call.house.settings)
     asked = call.body
-    key = None if asked.id is None else check_id(asked.id)
     row, definition = await call.client.deployed(call.project, asked.saga)
+    key = call.effect_key if definition.id is None else None
+    if asked.id is not None:
+        key = check_id(asked.id)
     started = await call.client.start(row, definition, asked.input, key=key, again=asked.again)
     run = await call.house.watching.until(started.run, call.query.until, patience)
     return json_answer(run_record(run), 201 if started.created else 200, {"Location": location_of(call, run.address)})

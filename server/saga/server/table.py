@@ -5,7 +5,7 @@ Read it as a page. The routes, the OpenAPI document and the reference are made o
 
 from __future__ import annotations
 
-from saga.server import definitions, documents, health, operations, runs
+from saga.server import definitions, documents, health, operations, runs, streams
 from saga.server.endpoints import JSON, Answer, Endpoint
 from saga.server.models import (
     DefinitionList,
@@ -77,6 +77,34 @@ RUNS = (
         (Answer(200, "A page of events.", History),),
         ("unknown_run",),
         query=runs.HistoryQuery,
+    ),
+)
+
+EVENTS = "text/event-stream"
+STREAMS = (
+    Endpoint(
+        "GET",
+        f"{RUN}/events",
+        "follow_run",
+        "Follow a run as it happens",
+        streams.of_run,
+        "read",
+        (
+            Answer(200, "Server-sent events: `history` and `run`, until the run has ended.", media_type=EVENTS),
+            Answer(204, "The run has ended, and everything after Last-Event-ID was told: do not come back."),
+        ),
+        ("unknown_run",),
+        is_stream=True,
+    ),
+    Endpoint(
+        "GET",
+        "/v1/events",
+        "follow_all",
+        "Follow all runs as it happens",
+        streams.of_all,
+        "read",
+        (Answer(200, "Server-sent events: `history` and `run`, for ever.", media_type=EVENTS),),
+        is_stream=True,
     ),
 )
 
@@ -277,5 +305,5 @@ ABOUT = (
     ),
 )
 
-ENDPOINTS: tuple[Endpoint, ...] = (*RUNS, *OPERATIONS, *DEFINITIONS, *ABOUT)
+ENDPOINTS: tuple[Endpoint, ...] = (*RUNS, *STREAMS, *OPERATIONS, *DEFINITIONS, *ABOUT)
 """Everything that can be reached, but for webhooks: those stand in the sagas' files."""

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from saga.interpreter.memory.access import MemoryAccess
 from saga.interpreter.memory.questions import MemoryQuestions
+from saga.interpreter.memory.repeats import MemoryRepeats
 from saga.interpreter.memory.tables import StoredRun, StoredWorker, Tables
 from saga.interpreter.status import Status
 from saga.interpreter.store import (
@@ -48,6 +49,7 @@ class MemoryStore(MemoryQuestions):
     def __init__(self, clock: Callable[[], int] = _wall_clock) -> None:
         super().__init__(Tables(clock))
         self.access = MemoryAccess(clock)
+        self.repeats = MemoryRepeats(clock)
         self._rings: dict[int, Ring] = {}
         self._answers: set[asyncio.Future[None]] = set()
 

@@ -58,6 +58,17 @@ class MemoryQuestions:
         stored = self._tables.runs.get(run)
         return [row for row in stored.journal if row.seq > after] if stored is not None else []
 
+    async def tail(self, project: int, since: int, limit: int) -> list[Row]:
+        """See `Store.tail`."""
+        rows = [
+            row
+            for run in self._tables.runs.values()
+            if run.project == project
+            for row in run.journal
+            if row.at >= since
+        ]
+        return sorted(rows, key=lambda row: (row.at, row.run, row.seq))[:limit]
+
     async def inbox(self, run: UUID, after: int = 0) -> list[InboxRow]:
         """See `Store.inbox`."""
         stored = self._tables.runs.get(run)

@@ -14,7 +14,7 @@ import asyncpg
 from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.bell import Bell, pool_name, worker_name
 from saga.interpreter.postgres.columns import stored_labels
-from saga.interpreter.postgres.connections import Link
+from saga.interpreter.postgres.links import Links
 from saga.interpreter.postgres.pools import Pools
 from saga.interpreter.store import Delivery, Message, NewRun, OutboxRow
 
@@ -38,10 +38,10 @@ _UNDELIVERED = "SELECT problem FROM saga.outbox WHERE run = $1 AND delivered_at 
 
 
 class Messages:
-    """Starts, messages and outbox rows, through one connection. Everything raises StoreUnavailable."""
+    """Starts, messages and outbox rows, through a few connections. Everything raises StoreUnavailable."""
 
-    def __init__(self, link: Link, bell: Bell, pools: Pools) -> None:
-        self._link = link
+    def __init__(self, links: Links, bell: Bell, pools: Pools) -> None:
+        self._links = links
         self._bell = bell
         self._pools = pools
 
@@ -51,7 +51,7 @@ class Messages:
         pool = self._pools.number(run.project, run.queue)
         again, after = [run.id] if run.again else [], [run.id] if run.after_undone else []
         labels = stored_labels(run.labels)
-        stored = await self._link.ask(
+        stored = await self._links.ask(
             statements.START, run.project, run.address, run.id, again, after, run.definition, pool, labels, run.input
         )
         if stored:
@@ -77,7 +77,7 @@ class Messages:
             answers[place - 1] = Delivery("accepted", mseq, owner)
         self._bell.ring({pool_name(pool) if owner is None else worker_name(owner) for _, _, owner, pool in stored})
         if len(stored) < len(messages):
-            for place, ended, known in await self._link.ask(statements.WHY_NOT_SENT, runs, names, keys):
+            for place, ended, known in await self._links.ask(statements.WHY_NOT_SENT, runs, names, keys):
                 if answers[place - 1].answer != "accepted":
                     answers[place - 1] = _why_not(ended, known)
         return answers
@@ -90,7 +90,7 @@ class Messages:
         )
         if stored:
             return Delivery("accepted", stored[0][0])
-        _, ended, known = (await self._link.ask(statements.WHY_NOT_SENT, [run], [name], [key]))[0]
+        _, ended, known = (await self._links.ask(statements.WHY_NOT_SENT, [run], [name], [key]))[0]
         if ended is False:
             raise ValueError(f"run {run} is open: use send")
         return Delivery("duplicate" if known else "unknown")
@@ -99,35 +99,35 @@ class Messages:
         """Two that send one key at the same moment: the later one looks again and finds it there."""
         for _ in range(_COLLISIONS):
             with suppress(asyncpg.UniqueViolationError):
-                return await self._link.ask(sql, *arguments)
-        return await self._link.ask(sql, *arguments)
+                return await self._links.ask(sql, *arguments)
+        return await self._links.ask(sql, *arguments)
 
     async def take_outbox(self, project: int, limit: int) -> list[OutboxRow]:
         """See `Store.take_outbox`."""
-        return [OutboxRow._make(row) for row in await self._link.ask(_TAKE_OUTBOX, project, limit)]
+        return [OutboxRow._make(row) for row in await self._links.ask(_TAKE_OUTBOX, project, limit)]
 
     async def delivered(self, rows: Sequence[OutboxRow]) -> None:
         """See `Store.delivered`."""
         ordered = sorted(rows, key=lambda row: (row.run.bytes, row.seq, row.n))
         if ordered:
             runs, seqs, numbers, _, _ = zip(*ordered, strict=True)
-            await self._link.ask(_DELIVERED, runs, seqs, numbers)
+            await self._links.ask(_DELIVERED, runs, seqs, numbers)
 
     async def undeliverable(self, row: OutboxRow, problem: str) -> None:
         """See `Store.undeliverable`."""
-        await self._link.ask(_UNDELIVERABLE, row.run, row.seq, row.n, problem)
+        await self._links.ask(_UNDELIVERABLE, row.run, row.seq, row.n, problem)
 
     async def undelivered(self, run: UUID) -> list[str]:
         """See `Store.undelivered`."""
-        return [row[0] for row in await self._link.ask(_UNDELIVERED, run)]
+        return [row[0] for row in await self._links.ask(_UNDELIVERED, run)]
 
     async def held(self, project: int, only: UUID | None) -> list[str]:
         """See `Store.held`."""
-        return [row[0] for row in await self._link.ask(_HELD, project, only)]
+        return [row[0] for row in await self._links.ask(_HELD, project, only)]
 
     async def offer(self, project: int, only: UUID | None, holds: Sequence[str]) -> int:
         """See `Store.offer`."""
-        pools = [row[0] for row in await self._link.ask(statements.OFFER, project, list(holds), only)]
+        pools = [row[0] for row in await self._links.ask(statements.OFFER, project, list(holds), only)]
         self._bell.ring({pool_name(pool) for pool in pools})
         return len(pools)
 

@@ -14,9 +14,11 @@ from saga.interpreter.postgres.connections import Link, connect, is_weather, una
 from saga.interpreter.postgres.definitions import Definitions
 from saga.interpreter.postgres.hands import Hands
 from saga.interpreter.postgres.leases import Leases
+from saga.interpreter.postgres.links import Links
 from saga.interpreter.postgres.messages import Messages
 from saga.interpreter.postgres.pools import Pools
 from saga.interpreter.postgres.questions import Questions
+from saga.interpreter.postgres.repeats import Repeats
 from saga.interpreter.postgres.transactions import Transactions
 from saga.interpreter.postgres.writing import Writer
 from saga.interpreter.store import (
@@ -41,13 +43,14 @@ from saga.interpreter.store import (
 class PostgresStore:
     """See `saga.interpreter.store.Store`. Make one with `open`.
 
-    Connections are opened when first used: a client for starts, messages and questions; one for tokens and the audit;
+    Connections are opened when first used: ``clients`` for starts, messages and questions; one for tokens and the audit;
     for workers one that writes, one that claims, one for lease and doorbell; a few for `sql` steps.
     """
 
-    def __init__(self, url: str) -> None:
-        self._client = Link(url, "client", seconds=30)
+    def __init__(self, url: str, clients: int = 1) -> None:
+        self._client = Links(url, "client", seconds=30, many=clients)
         self.access = Access(url)
+        self.repeats = Repeats(self._client)
         self._claims = Link(url, "claims", seconds=10, settings={"lock_timeout": "250ms"})
         self._pools = Pools(self._client)
         self._bell = Bell(url)
@@ -61,10 +64,10 @@ class PostgresStore:
         self._transactions = Transactions(url, self._claims)
 
     @classmethod
-    async def open(cls, url: str, *, upgrade: bool = False) -> PostgresStore:
+    async def open(cls, url: str, *, upgrade: bool = False, clients: int = 1) -> PostgresStore:
         """A store on the database at ``url`` (``postgresql://…``).
 
-        ``upgrade``: brings the schema up to date first. Raises StoreUnavailable, and StoreMismatch when the schema is
+        ``upgrade``: brings the schema up to date first; ``clients``: connections for those who ask. Raises StoreUnavailable, and StoreMismatch when the schema is
         not the one this program works with.
         """
         if upgrade:
@@ -79,7 +82,7 @@ class PostgresStore:
             if is_weather(error):
                 raise unavailable(url, error) from error
             raise
-        return cls(url)
+        return cls(url, clients)
 
     async def close(self) -> None:
         """See `Store.close`."""
@@ -154,6 +157,10 @@ class PostgresStore:
     async def journal(self, run: UUID, after: int = 0) -> list[Row]:
         """See `Store.journal`."""
         return await self._questions.journal(run, after)
+
+    async def tail(self, project: int, since: int, limit: int) -> list[Row]:
+        """See `Store.tail`."""
+        return await self._questions.tail(project, since, limit)
 
     async def inbox(self, run: UUID, after: int = 0) -> list[InboxRow]:
         """See `Store.inbox`."""

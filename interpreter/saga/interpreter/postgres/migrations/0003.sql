@@ -1,3 +1,23 @@
+-- What the HTTP server keeps: answers by key, tokens, the record of who changed what.
+
+-- Answers to requests that carried an Idempotency-Key, for a day. status null: begun, and not answered yet.
+CREATE TABLE saga.repeat (
+  begun_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+  lease_until timestamptz NOT NULL,       -- begun and not answered by then: its server died
+  status      int,
+  project     smallint NOT NULL,
+  caller      text COLLATE "C" NOT NULL,
+  key         text COLLATE "C" NOT NULL,
+  digest      bytea NOT NULL,             -- of all that was asked
+  location    text,
+  body        bytea,
+  PRIMARY KEY (project, caller, key)
+);
+CREATE INDEX repeat_age ON saga.repeat (begun_at);
+
+-- What has happened lately, whichever the run: the journal is written in about this order, so a small index will do.
+CREATE INDEX journal_lately ON saga.journal USING brin (at) WITH (pages_per_range = 16, autosummarize = on);
+
 -- Who may ask the server for what, and the record of who changed what.
 
 -- Tokens: only their hash is kept. A revoked one stays, so that a project that once had tokens is never open again.
