@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -141,8 +142,12 @@ class Site:
         try:
             writer.write(text)
             await writer.drain()
+            read = bytearray()
             async with asyncio.timeout(20):
-                return await reader.read()
+                with contextlib.suppress(ConnectionResetError):
+                    while block := await reader.read(65536):
+                        read += block
+            return bytes(read)
         finally:
             writer.close()
 

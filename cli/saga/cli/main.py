@@ -71,7 +71,10 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ),
     (
         "Operate",
-        (Entry("db", "saga.cli.database:db", "Look after the database."),),
+        (
+            Entry("token", "saga.cli.token:token", "Say who may ask the server for what."),
+            Entry("db", "saga.cli.database:db", "Look after the database."),
+        ),
     ),
 )
 """All commands, in the order in which the help lists them."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
+from saga.cli.admission import Admission, admission_options, checked, settings_for
 from saga.cli.exits import Exit
 from saga.cli.failures import Failure
 from saga.cli.interrupts import interruptible
@@ -37,6 +38,7 @@ PORT = 8000
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, metavar="N", help="0 takes a free one."
 )
+@admission_options
 @click.option("--root-path", default="", metavar="PATH", help="Where a proxy mounts it, such as /saga.")
 @click.option("--concurrency", type=click.IntRange(1), metavar="N", help="Runs in hand at once (400).")
 @click.option("--queue", "queues", multiple=True, metavar="NAME", help="Work on this queue; may be given again.")
@@ -46,6 +48,9 @@ def serve(
     role: str,
     host: str,
     port: int,
+    hosts: tuple[str, ...],
+    origins: tuple[str, ...],
+    proxies: tuple[str, ...],
     root_path: str,
     concurrency: int | None,
     queues: tuple[str, ...],
@@ -59,13 +64,25 @@ def serve(
     \b
     saga serve                      the API; workers run elsewhere
     saga serve --role all           API and worker in one process
+
+    Without a token (see `saga token`) it serves this machine alone, and everybody on it.
     """
     employment = Employment(concurrency, queues, actions) if role != "api" else None
-    address = None if role == "worker" else (host, port, root_path.rstrip("/"))
+    admission = checked(hosts, origins, proxies)
+    address = None if role == "worker" else Address(host, port, root_path.rstrip("/"), admission)
     return execute(_serve(find_project(path or Path.cwd()), address, employment))
 
 
-async def _serve(project: Project, address: tuple[str, int, str] | None, employment: Employment | None) -> int:
+class Address(NamedTuple):
+    """Where the API is served, and to whom."""
+
+    host: str
+    port: int
+    root_path: str = ""
+    admission: Admission = Admission()
+
+
+async def _serve(project: Project, address: Address | None, employment: Employment | None) -> int:
     log_to_stderr()
     with interruptible() as stop:
         async with opened(announced=True) as here:
@@ -73,26 +90,27 @@ async def _serve(project: Project, address: tuple[str, int, str] | None, employm
             sagas = await register_all(here, project, number)
             parts: list[Coroutine[Any, Any, None]] = []
             if address is not None:
-                parts.append(listen(here, number, *address, stop))
+                parts.append(listen(here, number, address, stop))
             if employment is not None:
                 parts.append(employ(here, project, number, employment, stop, sagas))
             await together(parts, stop)
     return Exit.DONE
 
 
-async def listen(here: Here, number: int, host: str, port: int, root_path: str, stop: asyncio.Event) -> None:
+async def listen(here: Here, number: int, address: Address, stop: asyncio.Event) -> None:
     """Serves the API of a project until ``stop`` is set."""
     from saga.server.app import create_app
     from saga.server.serving import CannotBind, bind, url_of
     from saga.server.serving import serve as serve_app
-    from saga.server.settings import Settings
 
+    settings = await settings_for(here, number, address.host, address.admission)
     try:
-        bound = bind(host, port)
+        bound = bind(address.host, address.port)
     except CannotBind as problem:
         raise Failure(Exit.USAGE, "cannot_bind", str(problem), "choose another --port, or --port 0") from None
-    note(f"the API is served at {url_of(bound, root_path)}; Ctrl-C ends it")
-    await serve_app(create_app(here.client, Settings(number)), bound, stop, root_path)
+    note(f"the API is served at {url_of(bound, address.root_path)}; Ctrl-C ends it")
+    app = create_app(here.client, settings)
+    await serve_app(app, bound, stop, address.root_path, address.admission.proxies)
 
 
 async def together(parts: list[Coroutine[Any, Any, None]], stop: asyncio.Event) -> None:

@@ -35,9 +35,10 @@ class Here:
     @cached_property
     def client(self) -> Client:
         """Questions and requests to runs; made when first asked for, as it is slow to import."""
+        from saga.interpreter.access import Actor
         from saga.interpreter.client import Client
 
-        return Client(self.store)
+        return Client(self.store, actor=Actor(operator(), "cli"))
 
 
 def execute(main: Coroutine[Any, Any, int]) -> int:

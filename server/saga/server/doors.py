@@ -69,7 +69,9 @@ class Doors:
         """The host that is asked for, as written."""
         given = request.headers.getlist("host")
         found = _HOST.fullmatch(given[0]) if len(given) == 1 else None
-        if found is None or not (ANY_HOST in self._hosts or found[1].lower() in self._hosts):
+        if found is None or not (
+            found[1].lower() in self._hosts or ANY_HOST in self._hosts or _is_own(request, found[1])
+        ):
             raise Problem(
                 "unknown_host",
                 "this server does not answer to the host name of the request",
@@ -97,6 +99,12 @@ class Doors:
                 await send(message)
 
         return strictly
+
+
+def _is_own(request: Request, host: str) -> bool:
+    """Whether it is the very address that the connection came to, as probes ask; no rebound name is one."""
+    server = request.scope.get("server")
+    return server is not None and host.strip("[]") == server[0]
 
 
 def client_of(request: Request) -> str:
