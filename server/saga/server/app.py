@@ -23,6 +23,7 @@ from saga.interpreter.client import Client
 from saga.server import guard, problems
 from saga.server.endpoints import Endpoint
 from saga.server.house import Call, House
+from saga.server.metrics import Counting
 from saga.server.once import asked, effect_key, key_of, once
 from saga.server.reading import SLASH, body_of, bytes_of, path_of, query_of
 from saga.server.settings import Settings
@@ -36,7 +37,7 @@ def create_app(client: Client, settings: Settings) -> Starlette:
 
     Its lifespan must run (a server does that; a mounting application passes it on): it holds what watches runs.
     """
-    house = House(client, settings)
+    house = House(client, settings, ENDPOINTS)
     routes: list[BaseRoute] = [*_routes(house), *webhooks.routes(house)]
 
     @asynccontextmanager
@@ -46,7 +47,7 @@ def create_app(client: Client, settings: Settings) -> Starlette:
 
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(EncodedSlashes), *guard.middleware(house)],
+        middleware=[Middleware(EncodedSlashes), Middleware(Counting, metrics=house.metrics), *guard.middleware(house)],
         exception_handlers={HTTPException: problems.answer, Exception: problems.answer},
         lifespan=lifespan,
     )

@@ -11,14 +11,30 @@ from saga.server.answers import json_answer, root_of
 from saga.server.endpoints import NoQuery
 from saga.server.house import Call
 from saga.server.openapi import make
+from saga.server.page import POLICY, STYLE, make_page
 from saga.server.problems import KINDS, Kind, Problem
+
+HTML = "text/html"
+CSS = "text/css"
+_POLICY_HEADER = "Content-Security-Policy"
 
 
 async def openapi(call: Call[NoQuery, None]) -> Response:
     """The OpenAPI document, with the address under which this server is mounted."""
-    from saga.server.table import ENDPOINTS
+    return json_answer(make(call.house.endpoints, root_of(call.request)))
 
-    return json_answer(make(ENDPOINTS, root_of(call.request)))
+
+async def page(call: Call[NoQuery, None]) -> Response:
+    """The OpenAPI document for people."""
+    root = root_of(call.request)
+    return Response(
+        make_page(make(call.house.endpoints, root), root), media_type=HTML, headers={_POLICY_HEADER: POLICY}
+    )
+
+
+async def style(call: Call[NoQuery, None]) -> Response:
+    """How the page looks."""
+    return Response(STYLE, media_type=CSS)
 
 
 async def problems(call: Call[NoQuery, None]) -> Response:

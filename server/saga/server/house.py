@@ -16,7 +16,9 @@ from saga.interpreter.access import Actor
 from saga.interpreter.actions.secrets import Secrets
 from saga.interpreter.client import Client
 from saga.interpreter.store import StoreUnavailable
+from saga.server.endpoints import Endpoint
 from saga.server.limits import Buckets
+from saga.server.metrics import Metrics
 from saga.server.settings import Settings
 from saga.server.watching import Watching
 from saga.server.webhooks.book import Book
@@ -39,10 +41,12 @@ class Caller(NamedTuple):
 class House:
     """What a server serves from."""
 
-    def __init__(self, client: Client, settings: Settings) -> None:
+    def __init__(self, client: Client, settings: Settings, endpoints: tuple[Endpoint, ...]) -> None:
+        self.endpoints = endpoints
         self.client = client
         self.settings = settings
         self.watching = Watching(client.store, settings.poll)
+        self.metrics = Metrics()
         self.secrets = Secrets()
         self.hooks = Book(client, settings.project)
         self.limits = Buckets(settings.rate, settings.burst)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 
@@ -29,8 +30,9 @@ _PARTS = {
 }
 
 
-def make(endpoints: Sequence[Endpoint], root_path: str) -> dict[str, Any]:
-    """The document for these addresses, mounted under ``root_path``."""
+@lru_cache(maxsize=8)
+def make(endpoints: tuple[Endpoint, ...], root_path: str) -> dict[str, Any]:
+    """The document for these addresses, mounted under ``root_path``. Kept: do not change it."""
     models = _models(endpoints)
     schemas = models_json_schema([(model, "validation") for model in models], ref_template=_REF, by_alias=True)[1][
         "$defs"

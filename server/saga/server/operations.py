@@ -44,6 +44,7 @@ async def signal(call: Call[SignalQuery, Value]) -> Response:
     """Sends a signal: the body is its payload."""
     run, name = await find(call), call.path["signal"]
     answer = await call.client.signal(run, name, call.body, call.query.key or call.effect_key)
+    call.house.metrics.signalled(answer)
     works = await call.client.somebody_works_on(run)
     return json_answer({"run": run.address, "signal": name, "answer": answer, "worked_on": works}, 202)
 

@@ -90,6 +90,7 @@ async def start(call: Call[WaitQuery, NewRun]) -> Response:
     if asked.id is not None:
         key = check_id(asked.id)
     started = await call.client.start(row, definition, asked.input, key=key, again=asked.again)
+    call.house.metrics.started(started.created)
     run = await call.house.watching.until(started.run, call.query.until, patience)
     return json_answer(run_record(run), 201 if started.created else 200, {"Location": location_of(call, run.address)})
 

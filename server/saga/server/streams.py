@@ -106,10 +106,19 @@ def _event(kind: str, record: dict[str, Any], number: str | None) -> ServerSentE
     return ServerSentEvent(to_json(record).decode(), event=kind, id=number, retry=_RETRY, sep="\n")
 
 
+async def _counted(call: Call[NoQuery, None], events: AsyncIterator[ServerSentEvent]) -> AsyncIterator[ServerSentEvent]:
+    call.house.metrics.streaming(1)
+    try:
+        async for event in events:
+            yield event
+    finally:
+        call.house.metrics.streaming(-1)
+
+
 def _stream(call: Call[NoQuery, None], events: AsyncIterator[ServerSentEvent]) -> Response:
     settings = call.house.settings
     return EventSourceResponse(
-        events,
+        _counted(call, events),
         ping=settings.ping,
         ping_message_factory=lambda: ServerSentEvent(comment="ping", sep="\n"),
         send_timeout=settings.send_seconds,
