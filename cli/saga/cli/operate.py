@@ -1,4 +1,4 @@
-"""What a person asks of a run: ``cancel``, ``retry``, ``skip``, ``resolve``. Each is recorded with who and why."""
+"""What a person asks of a run, from ``cancel`` to ``terminate``. Each is recorded with who and why."""
 
 from __future__ import annotations
 
@@ -17,7 +17,16 @@ from saga.cli.wiring import Here, execute, opened, operator
 from saga.cli.words import status_words
 from saga.interpreter.actions.answers import is_code
 from saga.interpreter.client import Story
-from saga.interpreter.machine.events import CancelRequested, OperatorRequest, RetryRequested, StepResolved, StepSkipped
+from saga.interpreter.machine.events import (
+    CancelRequested,
+    OperatorRequest,
+    PauseRequested,
+    ResumeRequested,
+    RetryRequested,
+    StepResolved,
+    StepSkipped,
+    TerminateRequested,
+)
 from saga.interpreter.records import run_record
 from saga.interpreter.store import RunRow
 from saga.schema.durations import parse_duration
@@ -97,6 +106,39 @@ def resolve(run: str, step: str, output: str | None, code: str | None, undone: b
     else:
         request.how = "undone"
     return execute(_ask(run, request, f"{step} is resolved as {request.how}", as_json))
+
+
+@click.command()
+@run_argument
+@reason_option(required=False)
+@json_option
+def pause(run: str, reason: str, as_json: bool) -> int:
+    """Let RUN open nothing new until it is resumed.
+
+    What is in flight ends, signals are kept, timers wait; only the deadline of the whole run goes on.
+    """
+    return execute(_ask(run, PauseRequested(0, 0, operator(), reason), "it is paused", as_json))
+
+
+@click.command()
+@run_argument
+@reason_option(required=False)
+@json_option
+def resume(run: str, reason: str, as_json: bool) -> int:
+    """Let RUN, which is paused, go on. Timers that came due meanwhile fire at once."""
+    return execute(_ask(run, ResumeRequested(0, 0, operator(), reason), "it goes on", as_json))
+
+
+@click.command()
+@run_argument
+@reason_option(required=True)
+@json_option
+def terminate(run: str, reason: str, as_json: bool) -> int:
+    """End RUN now, whatever it is doing, and undo nothing.
+
+    What its steps have done stays done, and what is in flight is not waited for. To have it undone: `saga cancel`.
+    """
+    return execute(_ask(run, TerminateRequested(0, 0, operator(), reason), "it ends here, nothing is undone", as_json))
 
 
 async def _ask(address: str, request: OperatorRequest, said: str, as_json: bool) -> int:
