@@ -41,6 +41,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("worker", "saga.cli.worker:worker", "Work on the runs of a project until stopped."),
             Entry("serve", "saga.cli.serve:serve", "Serve the HTTP API of a project."),
             Entry("signal", "saga.cli.signal_command:signal", "Send a signal to a run."),
+            Entry("trigger", "saga.cli.trigger:trigger", "Send a webhook, correctly signed, to a server."),
         ),
     ),
     (
@@ -55,9 +56,12 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Step in",
         (
             Entry("cancel", "saga.cli.operate:cancel", "Stop a run and undo what it did."),
+            Entry("pause", "saga.cli.operate:pause", "Let a run open nothing new."),
+            Entry("resume", "saga.cli.operate:resume", "Let a paused run go on."),
             Entry("retry", "saga.cli.operate:retry", "Let a stuck run go on from the step that failed."),
             Entry("skip", "saga.cli.operate:skip", "Go on without a step, or without undoing one."),
             Entry("resolve", "saga.cli.operate:resolve", "Tell a run how a step or an undo really ended."),
+            Entry("terminate", "saga.cli.operate:terminate", "End a run now and undo nothing."),
         ),
     ),
     (

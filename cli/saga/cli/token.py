@@ -76,9 +76,12 @@ def revoke(number: str, as_json: bool) -> int:
 
 def _microseconds(expires: str) -> int:
     try:
-        return parse_duration(expires)
+        found = parse_duration(expires)
     except ValueError as problem:
         raise usage(f"--expires: {problem}") from None
+    if not found:
+        raise usage("--expires: a token that has ended opens nothing", "write such as 90d")
+    return found
 
 
 def _intent(project: int, action: str, **what: Any) -> Intent:
