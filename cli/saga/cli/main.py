@@ -39,6 +39,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("run", "saga.cli.run:run", "Run a saga here and watch it."),
             Entry("worker", "saga.cli.worker:worker", "Work on the runs of a project until stopped."),
+            Entry("dev", "saga.cli.dev:dev", "Serve and work while you write: saved files count at once."),
             Entry("serve", "saga.cli.serve:serve", "Serve the HTTP API of a project."),
             Entry("signal", "saga.cli.signal_command:signal", "Send a signal to a run."),
             Entry("trigger", "saga.cli.trigger:trigger", "Send a webhook, correctly signed, to a server."),

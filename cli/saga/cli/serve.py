@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,12 +17,14 @@ from saga.cli.logs import log_to_stderr
 from saga.cli.options import actions_option
 from saga.cli.screen import note
 from saga.cli.sources import register_all
-from saga.cli.wiring import Here, execute, opened
-from saga.cli.worker import Employment, employ
+from saga.cli.wiring import Here, execute, load_actions, opened
+from saga.cli.worker import Employment, Workplace, employ
 from saga.interpreter.project import Project, find_project
 
 ROLES = ("api", "worker", "all")
 PORT = 8000
+CLIENTS = 8
+"""Connections to the database for those who ask."""
 
 
 @click.command()
@@ -83,22 +85,29 @@ class Address(NamedTuple):
 
 
 async def _serve(project: Project, address: Address | None, employment: Employment | None) -> int:
+    actions, _ = load_actions(project, () if employment is None else employment.actions)
     log_to_stderr()
     with interruptible() as stop:
-        async with opened(announced=True) as here:
+        async with opened(announced=True, clients=CLIENTS) as here:
             number = await here.store.project(project.name)
-            sagas = await register_all(here, project, number)
+            place = Workplace(here, project, number, await register_all(here, project, number))
             parts: list[Coroutine[Any, Any, None]] = []
             if address is not None:
                 parts.append(listen(here, number, address, stop))
             if employment is not None:
-                parts.append(employ(here, project, number, employment, stop, sagas))
+                parts.append(employ(place, actions, employment, stop))
             await together(parts, stop)
     return Exit.DONE
 
 
-async def listen(here: Here, number: int, address: Address, stop: asyncio.Event) -> None:
-    """Serves the API of a project until ``stop`` is set."""
+def _served(url: str) -> None:
+    note(f"the API is served at {url}; Ctrl-C ends it")
+
+
+async def listen(
+    here: Here, number: int, address: Address, stop: asyncio.Event, served: Callable[[str], None] = _served
+) -> None:
+    """Serves the API of a project until ``stop`` is set. ``served``: is told where, once it listens. Raises Failure."""
     from saga.server.app import create_app
     from saga.server.serving import CannotBind, bind, url_of
     from saga.server.serving import serve as serve_app
@@ -108,7 +117,7 @@ async def listen(here: Here, number: int, address: Address, stop: asyncio.Event)
         bound = bind(address.host, address.port)
     except CannotBind as problem:
         raise Failure(Exit.USAGE, "cannot_bind", str(problem), "choose another --port, or --port 0") from None
-    note(f"the API is served at {url_of(bound, address.root_path)}; Ctrl-C ends it")
+    served(url_of(bound, address.root_path))
     app = create_app(here.client, settings)
     await serve_app(app, bound, stop, address.root_path, address.admission.proxies)
 

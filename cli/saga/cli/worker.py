@@ -18,6 +18,7 @@ from saga.cli.screen import note
 from saga.cli.sources import register_all
 from saga.cli.wiring import Here, execute, load_actions, opened, performing
 from saga.cli.words import counted
+from saga.interpreter.actions.registry import Actions
 from saga.interpreter.project import Project, find_project
 from saga.interpreter.starting import DEFAULT_QUEUE
 from saga.interpreter.store import Fenced
@@ -47,37 +48,40 @@ def worker(
 class Employment(NamedTuple):
     """How a worker works: ``concurrency`` (None: the project's), the queues, and files of actions that were named."""
 
-    concurrency: int | None
-    queues: tuple[str, ...]
-    actions: tuple[str, ...]
+    concurrency: int | None = None
+    queues: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+
+
+class Workplace(NamedTuple):
+    """Where a worker works: ``number`` is that of the project, ``sagas`` how many it has."""
+
+    here: Here
+    project: Project
+    number: int
+    sagas: int
 
 
 async def _worker(path: Path, employment: Employment, ends_idle: bool) -> int:
     project = find_project(path)
+    actions, _ = load_actions(project, employment.actions)
     log_to_stderr()
     with interruptible() as stop:
         async with opened(announced=True) as here:
             number = await here.store.project(project.name)
-            sagas = await register_all(here, project, number)
-            await employ(here, project, number, employment, stop, sagas, ends_idle=ends_idle)
+            place = Workplace(here, project, number, await register_all(here, project, number))
+            await employ(place, actions, employment, stop, ends_idle=ends_idle)
     return Exit.DONE
 
 
 async def employ(
-    here: Here,
-    project: Project,
-    number: int,
-    employment: Employment,
-    stop: asyncio.Event,
-    sagas: int,
-    *,
-    ends_idle: bool = False,
+    place: Workplace, actions: Actions, employment: Employment, stop: asyncio.Event, *, ends_idle: bool = False
 ) -> None:
     """A worker of the project until ``stop`` is set; one that was taken for dead is followed by another.
 
-    Raises ActionsProblem, ProjectProblem, and what the worker failed with.
+    Raises ProjectProblem, and what the worker failed with.
     """
-    actions, _ = load_actions(project, employment.actions)
+    here, project, number, sagas = place
     settings = Settings()
     if wanted := employment.concurrency or project.concurrency:
         settings = replace(settings, concurrency=wanted)
