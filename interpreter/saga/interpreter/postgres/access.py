@@ -1,4 +1,4 @@
-"""Tokens and the audit in Postgres, through one connection of their own: nobody's question waits for a run's."""
+"""Tokens and the audit in Postgres, through connections of their own: nobody's question waits for a run's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from saga.interpreter.access import AuditRecord, Intent, Token
-from saga.interpreter.postgres.connections import Link
+from saga.interpreter.postgres.links import Links
 from saga.schema.values import Value, dump, load
 
 _TOKEN = """
@@ -42,11 +42,11 @@ _OF_RUN = f"{_RECORD} WHERE project = $1 AND id < coalesce($2, id + 1) AND run =
 class Access:
     """See `saga.interpreter.access.AccessStore`. Everything raises StoreUnavailable."""
 
-    def __init__(self, url: str) -> None:
-        self._link = Link(url, "access", seconds=10)
+    def __init__(self, url: str, many: int = 1) -> None:
+        self._link = Links(url, "access", seconds=10, many=many)
 
     async def close(self) -> None:
-        """Lets go of the connection."""
+        """Lets go of the connections."""
         await self._link.close()
 
     async def add_token(self, token: Token) -> Token:

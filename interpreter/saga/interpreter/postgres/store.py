@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 from uuid import UUID
 
-from saga.interpreter.postgres import migrations, statements
+from saga.interpreter.access import Actor
+from saga.interpreter.postgres import foreign, migrations, statements
 from saga.interpreter.postgres.access import Access
 from saga.interpreter.postgres.bell import Bell, Ring, pool_name, worker_name
 from saga.interpreter.postgres.claiming import Claimer
@@ -43,13 +45,13 @@ from saga.interpreter.store import (
 class PostgresStore:
     """See `saga.interpreter.store.Store`. Make one with `open`.
 
-    Connections are opened when first used: ``clients`` for starts, messages and questions; one for tokens and the audit;
-    for workers one that writes, one that claims, one for lease and doorbell; a few for `sql` steps.
+    Connections are opened when first used: ``clients`` for starts, messages and questions; as many for tokens and the
+    audit; for workers one that writes, one that claims, one for lease and doorbell; a few for `sql` steps.
     """
 
     def __init__(self, url: str, clients: int = 1) -> None:
         self._client = Links(url, "client", seconds=30, many=clients)
-        self.access = Access(url)
+        self.access = Access(url, clients)
         self.repeats = Repeats(self._client)
         self._claims = Link(url, "claims", seconds=10, settings={"lock_timeout": "250ms"})
         self._pools = Pools(self._client)
@@ -67,8 +69,8 @@ class PostgresStore:
     async def open(cls, url: str, *, upgrade: bool = False, clients: int = 1) -> PostgresStore:
         """A store on the database at ``url`` (``postgresql://…``).
 
-        ``upgrade``: brings the schema up to date first; ``clients``: connections for those who ask. Raises StoreUnavailable, and StoreMismatch when the schema is
-        not the one this program works with.
+        ``upgrade``: brings the schema up to date first; ``clients``: connections for those who ask. Raises
+        StoreUnavailable, and StoreMismatch when the schema is not the one this program works with.
         """
         if upgrade:
             await migrations.upgrade(url)
@@ -129,6 +131,17 @@ class PostgresStore:
     async def start(self, run: NewRun) -> bool:
         """See `Store.start`."""
         return await self._messages.start(run)
+
+    async def start_within(
+        self, connection: Any, run: NewRun, definition: DefinitionRow, actor: Actor | None
+    ) -> foreign.Held | None:
+        """As `start`, but in the open transaction of somebody's asyncpg connection to the same database.
+
+        None: stored, if they commit; else the run that has the key. Raises StoreMismatch for another database.
+        """
+        await self._pools.know([(run.project, run.queue)])
+        pool = self._pools.number(run.project, run.queue)
+        return await foreign.start_within(connection, run, definition, pool, actor)
 
     async def send(self, messages: Sequence[Message]) -> list[Delivery]:
         """See `Store.send`."""
