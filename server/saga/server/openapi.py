@@ -18,9 +18,19 @@ from saga.server.problems import KINDS, MEDIA_TYPE
 _REF = "#/components/schemas/{model}"
 _NO_CONTENT = 204
 _PART = re.compile(r"\{(\w+)\}")
-_EVERYWHERE = ("parameter", "database_unreachable", "database_schema", "defect")
+_EVERYWHERE = ("parameter", "unknown_host", "too_many", "database_unreachable", "database_schema", "defect")
 """Codes that any request can meet."""
-_WITH_BODY = ("malformed", "media_type", "too_large", "slow", "validation", "in_flight", "key_reused")
+_WITH_SCOPE = ("unauthenticated", "forbidden")
+_WITH_BODY = (
+    "foreign_origin",
+    "malformed",
+    "media_type",
+    "too_large",
+    "slow",
+    "validation",
+    "in_flight",
+    "key_reused",
+)
 _PARTS = {
     "saga": "The saga's name.",
     "id": "The run's id. A slash in it is written %2F.",
@@ -158,7 +168,9 @@ def _text(media_type: str) -> dict[str, Any]:
 
 
 def _problems(endpoint: Endpoint) -> dict[str, Any]:
-    codes = dict.fromkeys((*endpoint.problems, *_EVERYWHERE, *(_WITH_BODY if endpoint.method == "POST" else ())))
+    scoped = _WITH_SCOPE if endpoint.scope else ()
+    posted = _WITH_BODY if endpoint.method == "POST" else ()
+    codes = dict.fromkeys((*endpoint.problems, *_EVERYWHERE, *scoped, *posted))
     by_status: dict[int, list[str]] = {}
     for code in codes:
         by_status.setdefault(KINDS[code].status, []).append(code)

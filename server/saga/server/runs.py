@@ -21,6 +21,10 @@ from saga.server.times import moment_of, wait_of
 PAGE = 200
 """The most runs or events on a page (promises.md)."""
 
+WAITS = "^([1-9][0-9]{0,3}ms|[1-5]?[0-9]s|60s|1m)$"
+"""What `wait_of` takes with the longest wait as it is by default."""
+MOMENT: dict[str, Any] = {"format": "date-time"}
+
 
 class WaitQuery(BaseModel):
     """How long to wait for the run to come to rest."""
@@ -29,8 +33,7 @@ class WaitQuery(BaseModel):
     wait: Annotated[
         str | None,
         Field(
-            max_length=20,
-            pattern=r"^[0-9hms]+$",
+            json_schema_extra={"pattern": WAITS},
             description="Answer only when the run has come to rest (ended, or waiting for a signal or a person), "
             "or after this time: such as 30s, at most 1m.",
             examples=["30s"],
@@ -53,8 +56,12 @@ class ListQuery(BaseModel):
         Field(description="With this label, key=value; may be given more than once: all must fit."),
     ] = []
     waiting_for: Annotated[str | None, Field(max_length=200, description="That wait for this signal.")] = None
-    since: Annotated[str | None, Field(max_length=64, description="Started at or after this moment (RFC 3339).")] = None
-    until: Annotated[str | None, Field(max_length=64, description="Started before this moment (RFC 3339).")] = None
+    since: Annotated[
+        str | None, Field(json_schema_extra=MOMENT, description="Started at or after this moment (RFC 3339).")
+    ] = None
+    until: Annotated[
+        str | None, Field(json_schema_extra=MOMENT, description="Started before this moment (RFC 3339).")
+    ] = None
     limit: Annotated[int, Field(ge=1, le=PAGE, description="At most so many.")] = 50
     cursor: Annotated[UUID | None, Field(description="next_cursor of the page before.")] = None
 
@@ -68,8 +75,7 @@ class HistoryQuery(BaseModel):
     wait: Annotated[
         str | None,
         Field(
-            max_length=20,
-            pattern=r"^[0-9hms]+$",
+            json_schema_extra={"pattern": WAITS},
             description="Answer only when there are such events or the run has ended, or after this time: such as 30s.",
             examples=["30s"],
         ),
