@@ -56,8 +56,10 @@ async def of_run(call: Call[NoQuery, None]) -> Response:
 async def of_all(call: Call[NoQuery, None]) -> Response:
     """What happens to all runs of the project, from now on or after ``Last-Event-ID``."""
     last = last_of(call)
-    since = last if last is not None else await call.client.store.now()
-    return _stream(call, _all_events(call, since))
+    lately = Lately(call.client.store, call.project, await call.client.store.now() if last is None else last)
+    if last is None:
+        await lately.news()  # what is known already is no news
+    return _stream(call, _all_events(call, lately))
 
 
 async def _run_events(call: Call[NoQuery, None], run: RunRow, after: int) -> AsyncIterator[ServerSentEvent]:
@@ -81,8 +83,7 @@ async def _run_events(call: Call[NoQuery, None], run: RunRow, after: int) -> Asy
             await watch.changed(call.house.settings.ping)
 
 
-async def _all_events(call: Call[NoQuery, None], since: int) -> AsyncIterator[ServerSentEvent]:
-    lately = Lately(call.client.store, call.project, since)
+async def _all_events(call: Call[NoQuery, None], lately: Lately) -> AsyncIterator[ServerSentEvent]:
     while not call.house.closing.is_set():
         try:
             news = await lately.news()

@@ -9,12 +9,12 @@ LEDGER = Path(os.environ["LEDGER"])
 
 
 @action("desk.do")
-async def do(name: str, context: StepContext) -> dict[str, str]:
+def do(name: str, context: StepContext) -> dict[str, str]:
     with LEDGER.open("a") as ledger:
         ledger.write(f"{name} {context.key}\n")
     return {"name": name}
 
 
 @action("desk.refuse")
-async def refuse(name: str) -> None:
+def refuse(name: str) -> None:
     raise Rejected("no_way", f"{name} is refused")
