@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from saga.cli.timeline import Entry, Timeline, Try
 from saga.cli.words import compact, left, moment, span
 from saga.interpreter.codec import SPELLINGS
 from saga.interpreter.machine.events import (
@@ -26,6 +25,7 @@ from saga.interpreter.machine.events import (
     TimerFired,
 )
 from saga.interpreter.machine.state import Progress
+from saga.interpreter.timeline import Entry, Timeline, Try
 from saga.schema.definition import Definition
 
 

@@ -6,20 +6,41 @@ Command line and server both stand on this room. It must not know terminals, HTT
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
 from saga.interpreter import machine
+from saga.interpreter.access import Actor, Intent
 from saga.interpreter.beginning import beginning_of
 from saga.interpreter.codec import MESSAGE_KINDS, decode, request_data
 from saga.interpreter.definitions import Definitions
-from saga.interpreter.machine.events import Event, OperatorRequest, RetryRequested, SignalReceived, UndoRequested
+from saga.interpreter.machine.events import (
+    Event,
+    OperatorRequest,
+    RetryRequested,
+    SignalReceived,
+    StepResolved,
+    StepSkipped,
+    UndoRequested,
+)
 from saga.interpreter.machine.mailbox import handle
 from saga.interpreter.machine.operating import refusal
 from saga.interpreter.machine.state import Phase, State, Unread
 from saga.interpreter.outgoing import START, start_data
-from saga.interpreter.starting import new_run, undo_run
+from saga.interpreter.recording import Recording, recorded, snapshot
+from saga.interpreter.starting import check_key, new_run, undo_run
 from saga.interpreter.status import Status
-from saga.interpreter.store import MOST_UNREAD, DefinitionRow, Delivery, Message, OutboxRow, Row, RunRow, Store
+from saga.interpreter.store import (
+    MOST_UNREAD,
+    DefinitionRow,
+    Delivery,
+    Message,
+    OutboxRow,
+    Row,
+    RunFilter,
+    RunRow,
+    Store,
+)
 from saga.schema.definition import Definition, Signal
 from saga.schema.problems import closest
 from saga.schema.values import Value, ValueProblem, dump, load
@@ -51,6 +72,18 @@ class Conflict(Refused):
     """The id is taken by a run with another input."""
 
     code = "conflict"
+
+
+class UnknownSaga(Refused):
+    """The project has no saga of that name."""
+
+    code = "unknown_saga"
+
+
+class UnknownStep(Refused):
+    """The saga has no step of that name."""
+
+    code = "unknown_step"
 
 
 class UnknownSignal(Refused):
@@ -97,22 +130,36 @@ class Started:
 
 
 class Client:
-    """Questions and requests to the runs in a store."""
+    """Questions and requests to the runs in a store.
 
-    def __init__(self, store: Store, definitions: Definitions | None = None) -> None:
+    ``actor``: on whose behalf; what they change is recorded (`saga.interpreter.recording`). None: nobody's, no records.
+    """
+
+    def __init__(self, store: Store, definitions: Definitions | None = None, actor: Actor | None = None) -> None:
         self.store = store
         self.definitions = definitions or Definitions(store)
+        self.actor = actor
+
+    def acting(self, actor: Actor) -> Client:
+        """The same client on behalf of somebody."""
+        return Client(self.store, self.definitions, actor)
 
     async def start(
         self, row: DefinitionRow, definition: Definition, given: Value, *, key: str | None = None, again: bool = False
     ) -> Started:
         """Stores a run for a worker to claim. Raises ValueProblem (input, id) and Conflict."""
         run, _ = new_run(row, definition, given, key=key, again=again)
-        if await self.store.start(run):
-            stored = await self.store.run(run.id)
-            assert stored is not None
-            return Started(stored, True)
-        return Started(await self.same_run(row.project, run.address, run.input), False)
+        what: Value = {"version": row.label, "again": again}
+        async with self._recorded("start", run.project, run.address, what) as recording:
+            if await self.store.start(run):
+                stored = await self.store.run(run.id)
+                assert stored is not None
+                started = Started(stored, True)
+            else:
+                started = Started(await self.same_run(row.project, run.address, run.input), False)
+            recording.run = started.run.id
+            recording.after = {**snapshot(started.run), "created": started.created}
+        return started
 
     async def same_run(self, project: int, address: str, given: str) -> RunRow:
         """The run that holds an address, if it was started with the same input. Raises Conflict."""
@@ -133,10 +180,27 @@ class Client:
         except ValueProblem:
             return None
 
+    async def deployed(self, project: int, name: str) -> tuple[DefinitionRow, Definition]:
+        """What a new run of that saga takes: the definition registered last. Raises UnknownSaga."""
+        row = await self.store.latest(project, name)
+        if row is None:
+            known = [each.name for each in await self.store.definitions(project)]
+            near = closest(name, known)
+            hint = f'did you mean "{near}"?' if near else f"there are: {', '.join(known) or 'none'}"
+            raise UnknownSaga(f'there is no saga "{name}"', hint)
+        return await self.definitions.get(row.id)
+
+    async def find_in(self, project: int, address: str) -> RunRow:
+        """The run with that ``name/id`` in one project, and in no other. Raises UnknownRun."""
+        found = await self.store.by_address(address, project)
+        if not found:
+            raise UnknownRun(f'there is no run "{address}"', await self._did_you_mean(address, project))
+        return found[0]
+
     async def find(self, address: str, project: int | None = None) -> RunRow:
         """The run with that ``name/id`` or unambiguous bare id, or ``@latest``. Raises UnknownRun, AmbiguousRun."""
         if address == "@latest":
-            found: Sequence[RunRow] = await self.store.runs(project=project, limit=1)
+            found: Sequence[RunRow] = await self.store.runs(RunFilter(project), limit=1)
         else:
             found = await self.store.by_address(address, project) or await self.store.by_address(address)
         if not found:
@@ -147,7 +211,7 @@ class Client:
         return found[0]
 
     async def _did_you_mean(self, address: str, project: int | None) -> str:
-        latest = await self.store.runs(project=project, limit=200)
+        latest = await self.store.runs(RunFilter(project), limit=200)
         near = closest(address, [run.address for run in latest] + [run.address.partition("/")[2] for run in latest])
         return f'did you mean "{near}"?' if near else "`saga list` shows the runs there are"
 
@@ -183,7 +247,14 @@ class Client:
 
         Raises UnknownSignal, ValueProblem, MailboxFull, RunEnded (and the signal has no ``too_late`` handler).
         """
-        delivery = await self.put_signal(run, name, payload, key)
+        what: Value = {"signal": name, "key": key}
+        async with self._recorded("signal", run.project, run.address, what, run) as recording:
+            answer = await self._answer_to(run, name, payload, key)
+            recording.after = {"answer": answer}
+        return answer
+
+    async def _answer_to(self, run: RunRow, name: str, payload: Value, key: str | None) -> str:
+        delivery = await self.put_signal(run, name, payload, None if key is None else check_key(key))
         if delivery.answer != "accepted":
             return delivery.answer
         story = await self.story(run)
@@ -217,9 +288,16 @@ class Client:
         delivery = await self.store.send_to_ended(message, row)
         return "duplicate" if delivery.answer == "duplicate" else "too_late"
 
-    async def operate(self, run: RunRow, request: OperatorRequest) -> Story:
-        """Sends an operator's request after checking that it makes sense now. Raises RunEnded, NotNow."""
+    async def operate(self, run: RunRow, request: OperatorRequest, key: str | None = None) -> Story:
+        """Sends an operator's request after checking that it makes sense now; with a ``key`` once, however often asked.
+
+        Raises RunEnded, NotNow and, for a request about a step, UnknownStep.
+        """
         story = await self.story(run)
+        if key is not None and any(message.key == key for message in await self.store.inbox(run.id)):
+            return story
+        if isinstance(request, StepSkipped | StepResolved):
+            _known_step(story.definition, request.step)
         why = None if _wakes(run, request) else refusal(story.definition, story.state, request)
         if why is not None:
             if story.state.phase is Phase.ENDED or run.status.ended:
@@ -227,10 +305,14 @@ class Client:
             raise NotNow(f"{run.address}: {why}", f"`saga show {run.address}` shows where it stands")
         kind = MESSAGE_KINDS[type(request)]  # type: ignore[index]
         name = type(request).__name__
-        message = Message(run.id, kind, name, None, dump(request_data(request)))
-        delivery = (await self.store.send([message]))[0]
-        if delivery.answer == "ended":
-            raise RunEnded(f"{run.address} has ended")
+        data = request_data(request)
+        message = Message(run.id, kind, name, key, dump(data))
+        what = {key: value for key, value in data.items() if key != "output"}
+        async with self._recorded(verb_of(request), run.project, run.address, what, run) as recording:
+            delivery = (await self.store.send([message]))[0]
+            if delivery.answer == "ended":
+                raise RunEnded(f"{run.address} has ended")
+            recording.after = {"answer": "accepted", "message": delivery.mseq}
         return story
 
     async def undo(self, run: RunRow, by: str, reason: str) -> Started:
@@ -268,6 +350,29 @@ class Client:
             and (worker.only in (run.id, run.root) if worker.only is not None else run.queue in worker.queues)
             for worker in await self.store.workers()
         )
+
+    def _recorded(
+        self, action: str, project: int, address: str, what: Value, run: RunRow | None = None
+    ) -> AbstractAsyncContextManager[Recording]:
+        """The record of a change by somebody; nothing is recorded for nobody."""
+        if self.actor is None:
+            return nullcontext(Recording())
+        before, number = (None, None) if run is None else (snapshot(run), run.id)
+        intent = Intent(project, self.actor, action, what, address, number, before)
+        return recorded(self.store.access, intent)
+
+
+def _known_step(definition: Definition, name: str) -> None:
+    if definition.step(name) is None:
+        near = closest(name, definition.indices)
+        hint = f'did you mean "{near}"?' if near else f"its steps are: {', '.join(definition.indices)}"
+        raise UnknownStep(f'saga "{definition.name}" has no step "{name}"', hint)
+
+
+def verb_of(request: OperatorRequest) -> str:
+    """What the audit calls a request: ``cancel``, ``retry``, ``skip``, ``resolve``, ``pause`` and so on."""
+    name = type(request).__name__.removeprefix("Step").removesuffix("Requested").lower()
+    return {"skipped": "skip", "resolved": "resolve"}.get(name, name)
 
 
 def _wakes(run: RunRow, request: OperatorRequest) -> bool:

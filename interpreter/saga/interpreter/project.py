@@ -21,6 +21,8 @@ from saga.schema.problems import closest
 FILE = "saga.toml"
 ACTIONS = "actions.py"
 
+SAGA_SUFFIXES = (".yaml", ".yml")
+_SOURCES = (*SAGA_SUFFIXES, ".py")
 _SKIPPED = frozenset({"node_modules", "site-packages", "__pycache__", "venv"})
 """Folders in which nobody keeps sagas; those that begin with a dot are skipped too."""
 _HEADER = re.compile(r"""^\ufeff?["']?saga["']?\s*:""", re.MULTILINE)
@@ -76,6 +78,10 @@ class Project:
         beside = dict.fromkeys(path.parent for path in self.saga_files())
         return [path for folder in beside if (path := folder / ACTIONS).is_file()]
 
+    def sources(self) -> list[Path]:
+        """Every file in its folders that may be a saga or a part of its actions, sorted."""
+        return sorted(path for folder in self._folders() for path in folder.iterdir() if path.suffix in _SOURCES)
+
     def sagas_named(self, names: Iterable[str]) -> list[Path]:
         """The saga files whose header bears one of these names; their contents are not checked."""
         wanted = frozenset(names)
@@ -97,7 +103,7 @@ class Project:
 
 def _sagas_in(folder: Path) -> Iterator[Path]:
     for path in folder.iterdir():
-        if path.suffix in (".yaml", ".yml") and path.is_file() and _HEADER.search(_beginning(path)):
+        if path.suffix in SAGA_SUFFIXES and path.is_file() and _HEADER.search(_beginning(path)):
             yield path
 
 

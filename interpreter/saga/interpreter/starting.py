@@ -13,6 +13,7 @@ from uuid import UUID
 from saga.interpreter.store import DefinitionRow, NewRun, RunRow
 from saga.schema.definition import Definition
 from saga.schema.expressions import ExpressionFailed
+from saga.schema.problems import quoted
 from saga.schema.values import Value, ValueProblem, dump
 
 LONGEST_ID = 200
@@ -107,4 +108,12 @@ def check_id(text: str) -> str:
         raise ValueProblem("id", f"the id of a run has 1 to {LONGEST_ID} characters", "")
     if not text.isprintable() or any(character in "/ " for character in text):
         raise ValueProblem("id", f"the id of a run has no spaces, slashes or control characters: {text!r}", "")
+    return text
+
+
+def check_key(text: str) -> str:
+    """The key under which a message counts once, as given by its sender. Raises ValueProblem (code ``key``)."""
+    if not text or len(text) > LONGEST_ID or not text.isprintable():
+        message = f"a key has 1 to {LONGEST_ID} characters and no control characters"
+        raise ValueProblem("key", f"{message}: {quoted(text)}", "")
     return text

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+from saga.interpreter.access import AccessStore
+from saga.interpreter.repeats import RepeatStore
 from saga.interpreter.status import Status
 from saga.interpreter.task_store import TaskStore
 
@@ -248,6 +250,28 @@ class RunRow:
     """False: ``input`` is as saga.start_run was given it; the worker that claims the run checks and completes it."""
 
 
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs a list holds. Whatever is None or empty does not matter; all of the rest must fit."""
+
+    project: int | None = None
+    saga: str | None = None
+    statuses: tuple[Status, ...] = ()
+    shown: str | None = None
+    """The business status."""
+    labels: tuple[tuple[str, str], ...] = ()
+    waiting_for: str | None = None
+    since: int | None = None
+    """Created at or after this moment."""
+    until: int | None = None
+    """Created before this moment."""
+    before: UUID | None = None
+    """The cursor: the last id of the page before."""
+
+
+EVERY_RUN = RunFilter()
+
+
 @dataclass(slots=True)
 class Claimed:
     """A run that now belongs to the claiming worker, with all it needs to go on.
@@ -341,6 +365,16 @@ class Transaction(Protocol):
 class Store(TaskStore, Protocol):
     """Durable storage. Every method may raise StoreUnavailable; methods that take a worker may raise Fenced."""
 
+    @property
+    def repeats(self) -> RepeatStore:
+        """Where answers to requests with a key are kept."""
+        ...
+
+    @property
+    def access(self) -> AccessStore:
+        """Tokens, and the record of who changed what."""
+        ...
+
     async def close(self) -> None:
         """Lets go of every connection."""
         ...
@@ -384,6 +418,10 @@ class Store(TaskStore, Protocol):
         """The definition registered last under that name."""
         ...
 
+    async def definitions(self, project: int) -> list[DefinitionRow]:
+        """Of every saga of a project the definition registered last, by name."""
+        ...
+
     # -- from outside
     async def start(self, run: NewRun) -> bool:
         """Stores a run for any worker to claim. False: the key is taken (see `by_address`)."""
@@ -408,24 +446,23 @@ class Store(TaskStore, Protocol):
         """One run."""
         ...
 
-    async def runs(
-        self,
-        *,
-        project: int | None = None,
-        saga: str | None = None,
-        statuses: Sequence[Status] = (),
-        shown: str | None = None,
-        label: tuple[str, str] | None = None,
-        waiting_for: str | None = None,
-        since: int | None = None,
-        before: UUID | None = None,
-        limit: int = 50,
-    ) -> list[RunRow]:
-        """Runs, newest first; ``before`` is the cursor (the last id of the page before)."""
+    async def these(self, runs: Sequence[UUID]) -> list[RunRow]:
+        """The runs with these ids, in any order."""
+        ...
+
+    async def runs(self, wanted: RunFilter = EVERY_RUN, limit: int = 50) -> list[RunRow]:
+        """Runs, newest first."""
         ...
 
     async def journal(self, run: UUID, after: int = 0) -> list[Row]:
         """Journal rows with a greater ``seq``, ascending."""
+        ...
+
+    async def tail(self, project: int, since: int, limit: int) -> list[Row]:
+        """Journal rows of all runs of a project with ``at`` no earlier than ``since``, by ``at``, run and ``seq``.
+
+        Rows become visible at their commit, which may be a little later than their ``at``: look back.
+        """
         ...
 
     async def inbox(self, run: UUID, after: int = 0) -> list[InboxRow]:

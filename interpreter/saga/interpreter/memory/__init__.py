@@ -14,7 +14,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
+from saga.interpreter.memory.access import MemoryAccess
 from saga.interpreter.memory.questions import MemoryQuestions
+from saga.interpreter.memory.repeats import MemoryRepeats
 from saga.interpreter.memory.tables import StoredRun, StoredWorker, Tables
 from saga.interpreter.memory.tasks import TaskTable
 from saga.interpreter.status import Status
@@ -52,6 +54,8 @@ class MemoryStore(MemoryQuestions):
     def __init__(self, clock: Callable[[], int] = _wall_clock) -> None:
         super().__init__(Tables(clock))
         self._tasks = TaskTable(clock, self._send)
+        self.access = MemoryAccess(clock)
+        self.repeats = MemoryRepeats(clock)
         self._rings: dict[int, Ring] = {}
         self._answers: set[asyncio.Future[None]] = set()
 
@@ -94,6 +98,10 @@ class MemoryStore(MemoryQuestions):
     async def latest(self, project: int, name: str) -> DefinitionRow | None:
         """See `Store.latest`."""
         return self._tables.latest.get((project, name))
+
+    async def definitions(self, project: int) -> list[DefinitionRow]:
+        """See `Store.definitions`."""
+        return [row for (owner, _), row in sorted(self._tables.latest.items()) if owner == project]
 
     # -- from outside
 

@@ -14,7 +14,7 @@ import asyncpg
 from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.bell import Bell, worker_name
 from saga.interpreter.postgres.columns import stored_labels
-from saga.interpreter.postgres.connections import Link
+from saga.interpreter.postgres.links import Links
 from saga.interpreter.postgres.pools import Pools, pool_of, queue_name
 from saga.interpreter.store import Delivery, Message, NewRun, OutboxRow
 
@@ -27,10 +27,10 @@ SELECT DISTINCT hold FROM saga.run
 
 
 class Messages:
-    """Starts, messages and offers, through one connection. Everything raises StoreUnavailable."""
+    """Starts, messages and offers, through a few connections. Everything raises StoreUnavailable."""
 
-    def __init__(self, link: Link, bell: Bell, pools: Pools) -> None:
-        self._link = link
+    def __init__(self, links: Links, bell: Bell, pools: Pools) -> None:
+        self._links = links
         self._bell = bell
         self._pools = pools
 
@@ -41,7 +41,7 @@ class Messages:
         again, after = [run.id] if run.again else [], [run.id] if run.after_undone else []
         labels = stored_labels(run.labels)
         parent, ref = run.parent or (None, None)
-        stored = await self._link.ask(
+        stored = await self._links.ask(
             *(statements.START, run.project, run.address, run.id, again, after),
             *(run.definition, pool, labels, run.input, parent, ref, run.undoes),
         )
@@ -69,7 +69,7 @@ class Messages:
         self._bell.ring({worker_name(owner) for _, _, owner, _ in stored if owner is not None})
         self._bell.ring(await self._pools.names(pool for _, _, owner, pool in stored if owner is None))
         if len(stored) < len(messages):
-            for place, ended, known in await self._link.ask(statements.WHY_NOT_SENT, runs, names, keys):
+            for place, ended, known in await self._links.ask(statements.WHY_NOT_SENT, runs, names, keys):
                 if answers[place - 1].answer != "accepted":
                     answers[place - 1] = _why_not(ended, known)
         return answers
@@ -82,7 +82,7 @@ class Messages:
         )
         if stored:
             return Delivery("accepted", stored[0][0])
-        _, ended, known = (await self._link.ask(statements.WHY_NOT_SENT, [run], [name], [key]))[0]
+        _, ended, known = (await self._links.ask(statements.WHY_NOT_SENT, [run], [name], [key]))[0]
         if ended is False:
             raise ValueError(f"run {run} is open: use send")
         return Delivery("duplicate" if known else "unknown")
@@ -91,16 +91,16 @@ class Messages:
         """Two that send one key at the same moment: the later one looks again and finds it there."""
         for _ in range(_COLLISIONS):
             with suppress(asyncpg.UniqueViolationError):
-                return await self._link.ask(sql, *arguments)
-        return await self._link.ask(sql, *arguments)
+                return await self._links.ask(sql, *arguments)
+        return await self._links.ask(sql, *arguments)
 
     async def held(self, project: int, only: UUID | None) -> list[str]:
         """See `Store.held`."""
-        return [row[0] for row in await self._link.ask(_HELD, project, only)]
+        return [row[0] for row in await self._links.ask(_HELD, project, only)]
 
     async def offer(self, project: int, only: UUID | None, holds: Sequence[str]) -> int:
         """See `Store.offer`."""
-        pools = [row[0] for row in await self._link.ask(statements.OFFER, project, list(holds), only)]
+        pools = [row[0] for row in await self._links.ask(statements.OFFER, project, list(holds), only)]
         self._bell.ring(await self._pools.names(pools))
         return len(pools)
 

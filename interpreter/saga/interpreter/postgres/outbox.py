@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from saga.interpreter.postgres.connections import Link, is_weather, unavailable
+from saga.interpreter.postgres.connections import is_weather, unavailable
+from saga.interpreter.postgres.links import Links
 from saga.interpreter.store import EVENT, OutboxRow
 
 _LOCK_KEYS = 0x5A6B << 40
@@ -64,10 +65,10 @@ _UNDELIVERED = "SELECT problem FROM saga.outbox WHERE run = $1 AND delivered_at 
 
 
 class Outbox:
-    """Outbox rows, through one connection. Everything raises StoreUnavailable."""
+    """Outbox rows, through a few connections. Everything raises StoreUnavailable."""
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
+    def __init__(self, links: Links) -> None:
+        self._links = links
 
     async def take(self, worker: int, project: int, limit: int, events: bool) -> list[OutboxRow]:
         """See `Store.take_outbox`."""
@@ -77,7 +78,7 @@ class Outbox:
         """See `Store.delivered`."""
         ordered = sorted(rows, key=lambda row: (row.run.bytes, row.seq, row.n))
         if ordered:
-            await self._link.ask(_DELIVERED, *_names(ordered))
+            await self._links.ask(_DELIVERED, *_names(ordered))
 
     async def publish(self, rows: Sequence[OutboxRow]) -> None:
         """See `Store.publish`. One at a time: so no position becomes visible after a greater one."""
@@ -86,24 +87,24 @@ class Outbox:
 
     async def events(self, project: int, after: int, limit: int) -> list[tuple[int, OutboxRow]]:
         """See `Store.events`."""
-        return [(row[0], OutboxRow._make(row[1:])) for row in await self._link.ask(_EVENTS, project, after, limit)]
+        return [(row[0], OutboxRow._make(row[1:])) for row in await self._links.ask(_EVENTS, project, after, limit)]
 
     async def undeliverable(self, row: OutboxRow, problem: str) -> None:
         """See `Store.undeliverable`."""
-        await self._link.ask(_UNDELIVERABLE, row.run, row.seq, row.n, row.lane, problem)
+        await self._links.ask(_UNDELIVERABLE, row.run, row.seq, row.n, row.lane, problem)
 
     async def undelivered(self, run: UUID) -> list[str]:
         """See `Store.undelivered`."""
-        return [row[0] for row in await self._link.ask(_UNDELIVERED, run)]
+        return [row[0] for row in await self._links.ask(_UNDELIVERED, run)]
 
     async def _locked(self, lock: int, sql: str, *arguments: object) -> list[tuple[object, ...]]:
         try:
-            async with self._link.transaction() as fetch:
+            async with self._links.transaction() as fetch:
                 await fetch(_LOCK, lock)
                 return [tuple(row) for row in await fetch(sql, *arguments)]
         except Exception as error:
             if is_weather(error):
-                raise unavailable(self._link.url, error) from error
+                raise unavailable(self._links.url, error) from error
             raise
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from saga.interpreter.postgres.connections import Link, is_weather, unavailable
+from saga.interpreter.postgres.connections import is_weather, unavailable
+from saga.interpreter.postgres.links import Links
 
 _ALLOWED = "SELECT set_config('saga.retention', 'on', true)"
 LOCK = """
@@ -34,8 +35,8 @@ ended: it may still be undone."""
 class Removal:
     """Everything raises StoreUnavailable."""
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
+    def __init__(self, links: Links) -> None:
+        self._links = links
 
     async def remove(self, runs: Sequence[tuple[UUID, int]]) -> list[UUID]:
         """See `Store.remove`."""
@@ -43,11 +44,11 @@ class Removal:
             return []
         ids, mailboxes = zip(*runs, strict=True)
         try:
-            async with self._link.transaction() as fetch:
+            async with self._links.transaction() as fetch:
                 await fetch(_ALLOWED)
                 locked = [row[0] for row in await fetch(LOCK, ids, mailboxes)]
                 return [row[0] for row in await fetch(REMOVE, locked)]
         except Exception as error:
             if is_weather(error):
-                raise unavailable(self._link.url, error) from error
+                raise unavailable(self._links.url, error) from error
             raise

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 from uuid import UUID
 
-from saga.interpreter.postgres import migrations, statements
+from saga.interpreter.access import Actor
+from saga.interpreter.postgres import foreign, migrations, statements
+from saga.interpreter.postgres.access import Access
 from saga.interpreter.postgres.bell import Bell, Ring, worker_name
 from saga.interpreter.postgres.claiming import Claimer
 from saga.interpreter.postgres.columns import stored_labels
@@ -14,17 +17,19 @@ from saga.interpreter.postgres.connections import Link, connect, is_weather, una
 from saga.interpreter.postgres.definitions import Definitions
 from saga.interpreter.postgres.hands import Hands
 from saga.interpreter.postgres.leases import Leases
+from saga.interpreter.postgres.links import Links
 from saga.interpreter.postgres.messages import Messages
 from saga.interpreter.postgres.outbox import Outbox
 from saga.interpreter.postgres.permits import Permits
-from saga.interpreter.postgres.pools import Pools, queue_name
+from saga.interpreter.postgres.pools import Pools, pool_of, queue_name
 from saga.interpreter.postgres.questions import Questions
 from saga.interpreter.postgres.removal import Removal
+from saga.interpreter.postgres.repeats import Repeats
 from saga.interpreter.postgres.tasks import Tasks
 from saga.interpreter.postgres.transactions import Transactions
 from saga.interpreter.postgres.writing import Writer
-from saga.interpreter.status import Status
 from saga.interpreter.store import (
+    EVERY_RUN,
     Batch,
     Claimed,
     DefinitionRow,
@@ -35,6 +40,7 @@ from saga.interpreter.store import (
     OutboxRow,
     Permit,
     Row,
+    RunFilter,
     RunRow,
     Share,
     Transaction,
@@ -48,12 +54,14 @@ from saga.interpreter.task_store import Task
 class PostgresStore:
     """See `saga.interpreter.store.Store`. Make one with `open`.
 
-    Connections are opened when first used: a client for starts, messages and questions; for workers one that writes,
-    one that claims, one for lease and doorbell; a few for `sql` steps.
+    Connections are opened when first used: ``clients`` for starts, messages and questions; as many for tokens and the
+    audit; for workers one that writes, one that claims, one for lease and doorbell; a few for `sql` steps.
     """
 
-    def __init__(self, url: str) -> None:
-        self._client = Link(url, "client", seconds=30)
+    def __init__(self, url: str, clients: int = 1) -> None:
+        self._client = Links(url, "client", seconds=30, many=clients)
+        self.access = Access(url, clients)
+        self.repeats = Repeats(self._client)
         self._claims = Link(url, "claims", seconds=10, settings={"lock_timeout": "250ms"})
         self._pools = Pools(self._client)
         self._bell = Bell(url)
@@ -71,11 +79,11 @@ class PostgresStore:
         self._removal = Removal(self._client)
 
     @classmethod
-    async def open(cls, url: str, *, upgrade: bool = False) -> PostgresStore:
+    async def open(cls, url: str, *, upgrade: bool = False, clients: int = 1) -> PostgresStore:
         """A store on the database at ``url`` (``postgresql://…``).
 
-        ``upgrade``: brings the schema up to date first. Raises StoreUnavailable, and StoreMismatch when the schema is
-        not the one this program works with.
+        ``upgrade``: brings the schema up to date first; ``clients``: connections for those who ask. Raises
+        StoreUnavailable, and StoreMismatch when the schema is not the one this program works with.
         """
         if upgrade:
             await migrations.upgrade(url)
@@ -89,7 +97,7 @@ class PostgresStore:
             if is_weather(error):
                 raise unavailable(url, error) from error
             raise
-        return cls(url)
+        return cls(url, clients)
 
     async def close(self) -> None:
         """See `Store.close`."""
@@ -97,6 +105,7 @@ class PostgresStore:
         await self._writer.close()
         await self._transactions.close()
         await self._claims.close()
+        await self.access.close()
         await self._client.close()
 
     async def now(self) -> int:
@@ -138,11 +147,26 @@ class PostgresStore:
         """See `Store.latest`."""
         return await self._definitions.latest(project, name)
 
+    async def definitions(self, project: int) -> list[DefinitionRow]:
+        """See `Store.definitions`."""
+        return await self._definitions.of_project(project)
+
     # -- from outside
 
     async def start(self, run: NewRun) -> bool:
         """See `Store.start`."""
         return await self._messages.start(run)
+
+    async def start_within(
+        self, connection: Any, run: NewRun, definition: DefinitionRow, actor: Actor | None
+    ) -> foreign.Held | None:
+        """As `start`, but in the open transaction of somebody's asyncpg connection to the same database.
+
+        None: stored, if they commit; else the run that has the key. Raises StoreMismatch for another database.
+        """
+        await self._pools.know([pool_of(run)])
+        pool = self._pools.number(pool_of(run))
+        return await foreign.start_within(connection, run, definition, pool, actor)
 
     async def send(self, messages: Sequence[Message]) -> list[Delivery]:
         """See `Store.send`."""
@@ -160,25 +184,21 @@ class PostgresStore:
         """See `Store.run`."""
         return await self._questions.run(run)
 
-    async def runs(
-        self,
-        *,
-        project: int | None = None,
-        saga: str | None = None,
-        statuses: Sequence[Status] = (),
-        shown: str | None = None,
-        label: tuple[str, str] | None = None,
-        waiting_for: str | None = None,
-        since: int | None = None,
-        before: UUID | None = None,
-        limit: int = 50,
-    ) -> list[RunRow]:
+    async def these(self, runs: Sequence[UUID]) -> list[RunRow]:
+        """See `Store.these`."""
+        return await self._questions.these(runs)
+
+    async def runs(self, wanted: RunFilter = EVERY_RUN, limit: int = 50) -> list[RunRow]:
         """See `Store.runs`."""
-        return await self._questions.runs(project, saga, statuses, shown, label, waiting_for, since, before, limit)
+        return await self._questions.runs(wanted, limit)
 
     async def journal(self, run: UUID, after: int = 0) -> list[Row]:
         """See `Store.journal`."""
         return await self._questions.journal(run, after)
+
+    async def tail(self, project: int, since: int, limit: int) -> list[Row]:
+        """See `Store.tail`."""
+        return await self._questions.tail(project, since, limit)
 
     async def inbox(self, run: UUID, after: int = 0) -> list[InboxRow]:
         """See `Store.inbox`."""

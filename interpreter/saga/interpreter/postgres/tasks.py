@@ -11,7 +11,8 @@ from uuid import UUID
 
 from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.bell import Bell, worker_name
-from saga.interpreter.postgres.connections import Link, is_weather, unavailable
+from saga.interpreter.postgres.connections import is_weather, unavailable
+from saga.interpreter.postgres.links import Links
 from saga.interpreter.postgres.pools import Pools, queue_name
 from saga.interpreter.task_store import ANSWER_KIND, ANSWER_NAME, Task, queue_of
 
@@ -88,16 +89,16 @@ _STATES = ("offered", "taken", "over")
 
 
 class Tasks:
-    """Tasks, through one connection. Everything raises StoreUnavailable."""
+    """Tasks, through a few connections. Everything raises StoreUnavailable."""
 
-    def __init__(self, link: Link, bell: Bell, pools: Pools) -> None:
-        self._link = link
+    def __init__(self, links: Links, bell: Bell, pools: Pools) -> None:
+        self._links = links
         self._bell = bell
         self._pools = pools
 
     async def offer(self, task: Task) -> None:
         """See `TaskStore.offer_task`."""
-        offered = await self._link.ask(
+        offered = await self._links.ask(
             *(_OFFER, task.run, task.key, task.attempt, task.project, task.ref, task.topic, task.data),
             *(task.attempt_timeout, task.heartbeat),
         )
@@ -111,11 +112,11 @@ class Tasks:
 
     async def take(self, project: int, topics: Sequence[str], limit: int, lease: int, holder: str) -> list[Task]:
         """See `TaskStore.take_tasks`."""
-        return [_task(row) for row in await self._link.ask(_TAKE, project, list(topics), limit, lease, holder)]
+        return [_task(row) for row in await self._links.ask(_TAKE, project, list(topics), limit, lease, holder)]
 
     async def beat(self, run: UUID, key: str, attempt: int, details: str | None, lease: int | None) -> str:
         """See `TaskStore.beat_task`."""
-        beaten = await self._link.ask(_BEAT, run, key, attempt, details, lease)
+        beaten = await self._links.ask(_BEAT, run, key, attempt, details, lease)
         if not beaten:
             return "late"
         return "stop" if beaten[0][0] else "go_on"
@@ -124,7 +125,7 @@ class Tasks:
         """See `TaskStore.answer_task`."""
         if await self._ended(_ANSWER, run, key, attempt, answer):
             return "accepted"
-        found = await self._link.ask(_WHY_NOT_ANSWERED, run, key, attempt, answer)
+        found = await self._links.ask(_WHY_NOT_ANSWERED, run, key, attempt, answer)
         if not found:
             return "unknown"
         return "accepted" if found[0][0] else "late"
@@ -135,21 +136,21 @@ class Tasks:
 
     async def of(self, run: UUID) -> list[Task]:
         """See `TaskStore.tasks`."""
-        return [_task(row) for row in await self._link.ask(_ALL, run)]
+        return [_task(row) for row in await self._links.ask(_ALL, run)]
 
     async def note(self, worker: int, run: UUID, key: str, details: str) -> None:
         """See `TaskStore.note_progress`."""
-        await self._link.ask(_NOTE, worker, run, key, details)
+        await self._links.ask(_NOTE, worker, run, key, details)
 
     async def progress(self, run: UUID, key: str) -> str | None:
         """See `TaskStore.progress`."""
-        rows = await self._link.ask(_PROGRESS, run, key)
+        rows = await self._links.ask(_PROGRESS, run, key)
         return rows[0][0] if rows else None
 
     async def _ended(self, sql: str, *arguments: object) -> int:
         """Ends tasks and tells their runs, in one commit; how many. Runs that have ended are told nothing."""
         try:
-            async with self._link.transaction() as fetch:
+            async with self._links.transaction() as fetch:
                 over = await fetch(sql, *arguments)
                 told = sorted((row for row in over if len(row) == 3 or row[3]), key=lambda row: row[0].bytes)
                 if not told:
@@ -159,7 +160,7 @@ class Tasks:
                 stored = await fetch(statements.SEND, runs, kinds, names, keys, data)
         except Exception as error:
             if is_weather(error):
-                raise unavailable(self._link.url, error) from error
+                raise unavailable(self._links.url, error) from error
             raise
         self._bell.ring({worker_name(owner) for _, _, owner, _ in stored if owner is not None})
         self._bell.ring(await self._pools.names(pool for _, _, owner, pool in stored if owner is None))

@@ -1,16 +1,19 @@
-"""A run as JSON: what ``--json`` prints. The names here are an interface: add, never rename."""
+"""A run as JSON: what the command line and the HTTP API say of it. The names here are an interface: add, never rename.
+
+This room must not know terminals, HTTP or stores.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from saga.cli.timeline import Entry, Timeline, Track, Try
-from saga.cli.words import rfc3339, standing
 from saga.interpreter.codec import SPELLINGS
 from saga.interpreter.machine.events import FORWARD
 from saga.interpreter.machine.state import UndoState
+from saga.interpreter.standing import rfc3339, standing
 from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow
+from saga.interpreter.timeline import Entry, Timeline, Track, Try
 from saga.schema.definition import Definition, Step
 from saga.schema.values import load
 
