@@ -229,6 +229,20 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
+class Invariant:
+    """A condition that holds whenever a run has ended; `saga verify` proves it."""
+
+    name: str
+    condition: Expression
+    """Sees ``done``, ``undone`` and ``tried`` as maps by step (see `saga.schema.invariants`)."""
+    source: str
+    """As written."""
+    place: Place
+    path: str = ""
+    """The file it stands in; empty: the saga's own."""
+
+
+@dataclass(frozen=True, slots=True)
 class Compensation:
     """The saga-wide rules of undoing."""
 
@@ -273,6 +287,8 @@ class Definition:
     deadline: int | None
     id_reuse: str = "never"
     """``never`` or ``after_undone``."""
+    invariants: tuple[Invariant, ...] = ()
+    """In file order."""
     followers: tuple[tuple[int, ...], ...] = field(init=False, default=())
     """``followers[i]``: the steps that need step i, ascending. Derived."""
     indices: Mapping[str, int] = field(init=False, default_factory=dict)

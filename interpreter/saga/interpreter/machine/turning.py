@@ -85,6 +85,12 @@ def stop(turn: Turn, outcome: str) -> None:
 
 
 def pivot_in_flight(turn: Turn) -> bool:
-    """Whether the pivot has been tried and its outcome is not known."""
-    open_ = (Progress.RUNNING, Progress.BACKOFF)
-    return any(step.pivot and turn.state.progress(step.index) in open_ for step in turn.definition.steps)
+    """Whether the pivot has been tried and its outcome is not known, also where the run is stuck at it."""
+    return any(step.pivot and _is_open(turn, step) for step in turn.definition.steps)
+
+
+def _is_open(turn: Turn, step: Step) -> bool:
+    mine = turn.state.step(step.index)
+    if mine.progress is Progress.FAILED:
+        return is_one_way(step) and mine.error is not None and mine.error["outcome"] != "rejected"
+    return mine.progress in (Progress.RUNNING, Progress.BACKOFF)

@@ -9,7 +9,9 @@ Each area keeps its pages in a module of its own; this one gathers them. It must
 | SAGA200 to 299 | meaning: steps, undo, waits, signals |
 | SAGA300 to 399 | expressions |
 | SAGA400 to 499 | parts of the language that are not built yet |
-| SAGA500 to 999 | running: values, signals, runs, database, actions |
+| SAGA500 to 599 | running: values, signals, runs, database, actions |
+| SAGA600 to 699 | proofs (`saga verify`) |
+| SAGA700 to 799 | tests (`saga test`) |
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ from saga.schema.codes import (
     expressions,
     meaning,
     not_built,
+    proofs,
     shape,
+    tests,
     yaml_syntax,
     yaml_values,
 )
@@ -38,6 +42,8 @@ _PAGES: tuple[tuple[Explanation, ...], ...] = (
     expressions.PAGES,
     not_built.PAGES,
     actions.PAGES,
+    proofs.PAGES,
+    tests.PAGES,
 )
 
 CODES: Mapping[str, Explanation] = MappingProxyType({page.code: page for pages in _PAGES for page in pages})
