@@ -10,6 +10,7 @@ condition is simply evaluated. This room must not know the machine.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ Path = tuple[str, ...]
 _WORDS: Mapping[str, Value] = {"true": True, "false": False, "null": None}
 _ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 _OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.NotEq: ast.Eq, ast.GtE: ast.Lt, ast.LtE: ast.Gt}
+_VARIABLE = re.compile(r"\b[vf]\d+\b")
 _NONE = object()
 """No literal stands there."""
 
@@ -109,6 +111,12 @@ class _Taken:
     values: dict[str, Path] = field(default_factory=dict)
     atoms: dict[str, _Atom] = field(default_factory=dict)
 
+    def text(self, name: str) -> str:
+        """What a variable stands for, as the author wrote it; another word as it is."""
+        if name in self.values:
+            return ".".join(self.values[name])
+        return self.atoms[name].text if name in self.atoms else name
+
 
 def freed(expression: Expression, oracle: Oracle) -> Expression:
     """The same condition, answered by choice where it asks for what nobody knows. Its tests are told to the oracle."""
@@ -117,7 +125,10 @@ def freed(expression: Expression, oracle: Oracle) -> Expression:
     inner = compile_expression(ast.unparse(_Reader(taken, oracle).rewrite(tree)))
 
     def evaluate(frame: Any) -> object:
-        return inner.holds(_Values(frame.scope, taken, oracle))
+        try:
+            return inner.holds(_Values(frame.scope, taken, oracle))
+        except ExpressionFailed as problem:
+            raise ExpressionFailed(_VARIABLE.sub(lambda found: taken.text(found[0]), problem.message)) from None
 
     return Expression(expression.source, expression.paths, evaluate, False)
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from saga.interpreter import machine
 from saga.interpreter.machine.commands import Command, StartTimer
-from saga.interpreter.machine.events import DEADLINE, Event, InboxEvent, Timer
+from saga.interpreter.machine.events import DEADLINE, CancelRequested, Event, InboxEvent, Timer
 from saga.interpreter.machine.state import State
 from saga.interpreter.proving import reading
 from saga.interpreter.proving.abstraction import abstract
@@ -53,6 +53,7 @@ class Node:
     event: Event | None
     made: tuple[Made, ...]
     successors: list[int] = field(default_factory=list)
+    """What the run can come to without being cancelled."""
     expanded: bool = False
     ended: bool = False
 
@@ -190,7 +191,8 @@ class Explorer:
             else:
                 node.expanded = True
                 node.ended = True
-        if before is not None and (not before.successors or before.successors[-1] != known):
+        asked = isinstance(event, CancelRequested)
+        if before is not None and not asked and known != before.number:
             before.successors.append(known)
 
     # -- which timer must come first
@@ -224,7 +226,10 @@ def _has_written_times(step: Step) -> bool:
 
 
 def hopeless(nodes: Sequence[Node]) -> Iterator[Node]:
-    """The states from which no end can be reached, nearest first. What was not looked at counts as good."""
+    """The states from which no end can be reached unless somebody cancels, nearest first.
+
+    What was not looked at counts as good.
+    """
     ways_in: list[list[int]] = [[] for _ in nodes]
     for node in nodes:
         for successor in node.successors:

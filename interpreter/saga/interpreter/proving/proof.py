@@ -24,7 +24,7 @@ from saga.interpreter.proving.promises import Turned, breaks
 from saga.interpreter.proving.verdict import Broken, Note, Verdict
 from saga.interpreter.proving.views import looks
 from saga.interpreter.status import Status
-from saga.schema.definition import Definition, Invariant, Step, UndoKind, Verb
+from saga.schema.definition import Definition, Invariant, Step, UndoKind
 
 BOUNDS = (
     f"at most {UNREAD} unread signals of one name",
@@ -133,7 +133,8 @@ class _Proof:
         if ("invariant", invariant.name) in self._broken:
             return
         known = "".join(f", {choice.words}" for choice in made)
-        end = f"the run ends {machine.status(turn.state).word} as {turn.state.outcome}{known}"
+        status, outcome = machine.status(turn.state).word, turn.state.outcome
+        end = f"the run ends {status}{f' as {outcome}' if outcome != status else ''}{known}"
         message = (
             f"{end}, and {invariant.name} cannot be evaluated: {why}"
             if why
@@ -215,15 +216,26 @@ class _Proof:
         return self._definition.steps[0], "from here the run goes in a circle and cannot end", ""
 
     def _unreached(self) -> Iterator[Broken]:
+        blocked = {broken.step for broken in self._broken.values() if broken.promise == "never_ends"}
         for step in self._definition.steps:
             if step.index not in self._opened:
-                what = {Verb.END: "this end", Verb.FAIL: "this fail"}.get(step.verb, "this step")
-                message = f"no run comes to {step.name}: {what} is never reached"
-                yield Broken("unreachable", message, step.name, step.place, (), hint="see the conditions around it")
+                behind = any(self._definition.steps[need].name in blocked for need in step.needs)
+                blocked.add(step.name)
+                if not behind:
+                    message = f"no run comes to {step.name}: this {step.verb.value} is never reached"
+                    yield Broken("unreachable", message, step.name, step.place, (), hint=self._barrier(step))
             elif step.undo.kind is UndoKind.ACTIONS and step.index not in self._undoing:
                 message = f"the undo of {step.name} can never run: once {step.name} is done nothing is rolled back"
                 hint = "it stands behind the pivot: move it before, or leave compensate out"
                 yield Broken("undo_unreachable", message, step.name, step.place, self._done(step), hint=hint)
+
+    def _barrier(self, step: Step) -> str:
+        """What may stand in the way to a step."""
+        if step.when is not None:
+            return f"its condition is never true: {step.when.source.strip()}"
+        if step.guards:
+            return "another time limit always comes first, or what it waits for always comes"
+        return "the steps before it always lead elsewhere"
 
     def _done(self, step: Step) -> tuple[str, ...]:
         """The shortest story in which a step is done."""

@@ -31,8 +31,8 @@ PAGES = (
         "an undo that is passed over",
         """The when of a compensation asks for an output of its own step. Where the outcome of the step is unknown there
         is no output, the condition is false, and what may have happened is not undone.""",
-        wrong="when: steps.pay.output.amount > 0",
-        right="when: steps.pay.output is None or steps.pay.output.amount > 0",
+        wrong='when: steps.pay.output.state == "captured"',
+        right='when: steps.pay.output is None or steps.pay.output.state == "captured"',
     ),
     explanation(
         "SAGA604",
