@@ -53,14 +53,14 @@ def _check(text: str, path: str) -> tuple[Definition | None, tuple[Problem, ...]
         return None, misread
     source: Any = to_value(tree)
     file, findings = _read(source, whole=not misread)
-    found = [_problem(finding, tree, path) for finding in findings if not _explained(finding, tree, misread)]
+    found = [problem_of(finding, tree, path) for finding in findings if not explained(finding, tree, misread)]
     problems = in_order((*misread, *found))
     if file is None or any(problem.severity == "error" for problem in problems):
         return None, problems
     return lower(file, source, text, lambda pointer: key_at(tree, pointer).place), problems
 
 
-def _explained(finding: Finding, tree: Mapping, misread: tuple[Problem, ...]) -> bool:
+def explained(finding: Finding, tree: Mapping, misread: tuple[Problem, ...]) -> bool:
     """Whether a problem of the text is the same mistake: at the same place, or around what is said to be lacking."""
     span = at(tree, finding.at)
     first = key_at(tree, finding.at) if finding.on_key else span
@@ -86,7 +86,7 @@ def _read(source: Any, *, whole: bool) -> tuple[SagaFile | None, list[Finding]]:
     try:
         file = read_file(source)
     except ValidationError as error:
-        return None, findings or list(_disagreements(error))
+        return None, findings or list(disagreements(error))
     meaning = checks.run(survey(file, frozenset(doubtful)), whole=whole and not findings)
     return file, [*findings, *meaning]
 
@@ -110,14 +110,15 @@ def _keys(value: Any) -> Iterator[str]:
             yield from _keys(part)
 
 
-def _disagreements(error: ValidationError) -> Iterator[Finding]:
+def disagreements(error: ValidationError) -> Iterator[Finding]:
     """What the models refuse although the schema let it pass: a corner such as a line break at the end of a name."""
     for each in error.errors(include_url=False):
         keys = tuple(key for key in each["loc"] if isinstance(key, str | int))
         yield Finding("SAGA103", each["msg"], keys)
 
 
-def _problem(finding: Finding, tree: Mapping, path: str) -> Problem:
+def problem_of(finding: Finding, tree: Mapping, path: str) -> Problem:
+    """The finding as a problem at its line and column."""
     span = key_at(tree, finding.at) if finding.on_key else at(tree, finding.at)
     line, column, length = span.line, span.column, span.length
     if finding.length:
