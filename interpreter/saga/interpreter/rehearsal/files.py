@@ -16,6 +16,7 @@ from saga.interpreter.actions.secrets import Secrets
 from saga.interpreter.project import Project, find_project
 from saga.interpreter.rehearsal.answers import Reality, Way
 from saga.interpreter.rehearsal.playing import Cast, planned
+from saga.schema.checks.findings import Finding
 from saga.schema.definition import Definition
 from saga.schema.loader import check
 from saga.schema.problems import DefinitionProblems, Problem, in_order
@@ -75,7 +76,7 @@ class Shelf:
         if main is None:
             return Loaded(path, None, in_order((*problems, *of_saga)), sources, where)
         project = find_project(Path(where))
-        others = _others(project, main, Path(where))
+        others = others_of(project, main, Path(where))
         wrong = [test.problem(finding) for finding in check_meaning(test.file, main, others)]
         if wrong:
             return Loaded(path, None, in_order((*problems, *wrong)), sources, where)
@@ -88,8 +89,6 @@ class Shelf:
         try:
             text = _text(where)
         except OSError as error:
-            from saga.schema.checks.findings import Finding
-
             message = f"the saga that is tested, {where}, cannot be read: {error.strerror}"
             at = ("of",) if test.file.of is not None else ("test",)
             return None, (test.problem(Finding("SAGA704", message, at, "name its file: of: checkout.yaml")),)
@@ -102,8 +101,10 @@ class Shelf:
         """The real actions, where a case calls any."""
         plans = [planned(file, case) for case in file.cases.values()]
         real = any(each.way is Way.REAL for plan in plans for answers in plan.values() for each in answers)
-        if not real:
-            return Reality()
+        return self.reality(project) if real else Reality()
+
+    def reality(self, project: Project) -> Reality:
+        """A project's own actions. Raises ActionsProblem."""
         if project.folder not in self._realities:
             actions = Actions.load(project.action_files())
             self._realities[project.folder] = Reality(actions, Secrets(), project.allow)
@@ -117,7 +118,7 @@ def _text(path: str) -> str | tuple[Problem, ...]:
         return problems.problems
 
 
-def _others(project: Project, main: Definition, path: Path) -> dict[str, Definition]:
+def others_of(project: Project, main: Definition, path: Path) -> dict[str, Definition]:
     """The project's sagas that this one names, and those that they name. What has problems is left out."""
     found: dict[str, Definition] = {main.name: main}
     texts = [main.text]

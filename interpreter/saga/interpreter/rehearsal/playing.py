@@ -97,7 +97,7 @@ def play_case(
     """Plays one case in memory. ``plans`` go before the case's own; ``stop_after``: see `WatchedStore`."""
     case = file.cases[name]
     with play(loop := VirtualLoop(begins(case))) as runner:
-        house = House(MemoryStore(loop.now), _no_clock)
+        house = House(MemoryStore(loop.now), no_clock)
         return runner.run(perform(file, name, cast, house, loop, plans=plans, stop_after=stop_after))
 
 
@@ -106,7 +106,7 @@ def begins(case: Case) -> int:
     return EPOCH if case.now is None else Timestamp.parse(case.now).microseconds
 
 
-async def _no_clock(now: int) -> None:
+async def no_clock(now: int) -> None:
     """The store in memory asks the loop itself."""
 
 
@@ -160,24 +160,12 @@ class _Performance:
                 moment = scene.moment
             await stage.until(None)
         except Endless as problem:
-            whole = await self._told(run)
+            whole = await told(stage, run)
             return Played(self._name, whole, [*self._misses, Miss(at, str(problem), code="SAGA712")])
-        whole = await self._told(run)
+        whole = await told(stage, run)
         expected: Pointer = at if self._case.expect is None else (*at, "expect")
         self._misses += judge(self._case.expect, whole.main, whole, expected, final=True)
         return Played(self._name, whole, self._misses)
-
-    async def _told(self, run: RunRow) -> Rehearsed:
-        stage = self._stage
-        runs: dict[str, RunStory] = {}
-        for row in await stage.runs():
-            stored = await stage.story(row)
-            calls = [call for call in stage.book.calls if call.address == row.address]
-            runs[row.address] = tell(stored, calls)
-            runs[row.address].undelivered = await stage.undelivered(row.id)
-        return Rehearsed(
-            stage.loop.begins, runs[run.address], runs, crashes=list(stage.crashes), writes=stage.watched.writes
-        )
 
     async def _happen(self, run: RunRow, scene: Scene, *, settle: bool) -> None:
         """Lets one event happen. ``settle``: another came at the same moment, and is to have its effect first."""
@@ -187,7 +175,7 @@ class _Performance:
         elif event.expect is not None:
             if settle:
                 await stage.until(stage.loop.now() + 1)
-            whole = await self._told(run)
+            whole = await told(stage, run)
             self._misses += judge(event.expect, whole.main, whole, (*scene.at, "expect"), final=False)
         else:
             await self._operate(run, scene)
@@ -215,6 +203,19 @@ class _Performance:
             await self._stage.operate(run.id, request)
         except Refused as problem:
             self._misses.append(Miss(scene.at, f"{verb} was refused: {problem}", code="SAGA711"))
+
+
+async def told(stage: Stage, run: RunRow) -> Rehearsed:
+    """What has happened so far. ``run``: the one that the test is about."""
+    runs: dict[str, RunStory] = {}
+    for row in await stage.runs():
+        stored = await stage.story(row)
+        calls = [call for call in stage.book.calls if call.address == row.address]
+        runs[row.address] = tell(stored, calls)
+        runs[row.address].undelivered = await stage.undelivered(row.id)
+    return Rehearsed(
+        stage.loop.begins, runs[run.address], runs, crashes=list(stage.crashes), writes=stage.watched.writes
+    )
 
 
 def _spoken(answer: str) -> str:
@@ -266,12 +267,13 @@ def _plans(actions: Actions | None) -> dict[str, Sequence[Planned]]:
     if isinstance(actions, str):
         return {ELSE: (Planned(Way.REAL),)}
     return {
-        name: [_planned(answer) for answer in (answers if isinstance(answers, list) else [answers])]
+        name: [planned_answer(answer) for answer in (answers if isinstance(answers, list) else [answers])]
         for name, answers in actions.items()
     }
 
 
-def _planned(answer: Answer | str) -> Planned:
+def planned_answer(answer: Answer | str) -> Planned:
+    """One answer as it is written."""
     if isinstance(answer, str):
         return Planned(Way(answer), code="unknown" if answer == "unknown" else "")
     after = parse_duration(answer.after) if answer.after is not None else 0

@@ -64,8 +64,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """While something real runs that takes no time in the story. If it is silent for long, it may be waiting for the
-        clock itself: from then on that goes at its usual pace.
+        """While something real runs that takes no time in the story.
+
+        If it is silent for long, it may be waiting for the clock itself: from then on that goes at its usual pace.
         """
         self._frozen += 1
         try:
