@@ -10,6 +10,8 @@ from saga.schema.yaml_text.source import read, to_value
 
 ROOT = Path(__file__).parents[2]
 EVERYTHING = ROOT / "tests/schema/right/everything.yaml"
+EXAMPLES = sorted(path for path in (ROOT / "sagas").glob("*.yaml") if "." not in path.stem)
+"""The sagas, without their tests and invariants."""
 
 
 def value_of(file: Path) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from typing import cast
 
 from saga.interpreter.rehearsal.answers import Called
 from saga.interpreter.rehearsal.story import Rehearsed, RunStory, offset
@@ -91,7 +92,7 @@ class _Judge:
         yield from self._word("rollback", "incomplete" if row.incomplete else "complete")
         yield from self._shown()
         if "output" in expect.model_fields_set:
-            yield from self._value(expect.output, story.output, (*self._at, "output"), "output")
+            yield from self._value(expect.output, story.output, (*self._at, "output"), "output{}")
         if expect.calls is not None:
             yield from self._calls(expect.calls)
         if expect.undone is not None:
@@ -168,8 +169,7 @@ class _Judge:
             came = [call.name for call in calls]
             notes = [f"{self._whole.since(call.at)}" for call in calls]
             message = "other calls were made than expected"
-            said = {next(iter(item)): item for item in wanted if isinstance(item, dict)}
-            written = [said.get(name, said.get(plain(name), name)) for name in came]
+            written = [_as_written(wanted, call.name, self._story.readable(dict(call.arguments))) for call in calls]
             yield self._miss("calls", message, came=written, diff=_diff(names, came, notes))
             return
         for number, (item, call) in enumerate(_paired(wanted, names, calls)):
@@ -177,34 +177,31 @@ class _Judge:
                 ((name, arguments),) = item.items()
                 at = (*self._at, "calls", number, name)
                 came_with = self._story.readable(dict(call.arguments))
-                yield from self._value(arguments, came_with, at, f"{name} was called with")
+                yield from self._value(arguments, came_with, at, "{} of " + name)
 
     def _value(self, wanted: object, came: Value, at: Pointer, what: str) -> Iterator[Miss]:
+        """``what``: with ``{}`` where the path inside the value stands, such as ``output{}``."""
         try:
             value = normalise(wanted, what="the expected value")
         except ValueProblem as problem:
             yield Miss(at, problem.message)
             return
-        for place, message, part in _differences(value, came, what):
-            yield Miss((*at, *place), message, came=part)
+        for place, expected, there in differences(value, came):
+            said = "is not there" if there is UNKNOWN else f"is {dump(cast(Value, there))}"
+            name = what.format("".join(f".{key}" for key in place)).removeprefix(".")
+            yield Miss((*at, *place), f"{name} {said}, expected {dump(expected)}", came=there)
 
 
-def _differences(wanted: Value, came: Value, what: str) -> Iterator[tuple[Pointer, str, object]]:
-    """Where a value differs from what is expected: the place, the sentence, and what came."""
+def differences(wanted: Value, came: Value, at: Pointer = ()) -> Iterator[tuple[Pointer, Value, object]]:
+    """Where a value differs from what is expected: the place, what is expected there, and what came or `UNKNOWN`."""
     if isinstance(wanted, dict) and isinstance(came, dict):
         for key, part in wanted.items():
             if key not in came:
-                yield (key,), f"{what} lacks {key}, expected {dump(part)}", UNKNOWN
+                yield (*at, key), part, UNKNOWN
             else:
-                for place, message, there in _differences(part, came[key], _deeper(what, key)):
-                    yield (key, *place), message, there
+                yield from differences(part, came[key], (*at, key))
     elif wanted != came or isinstance(wanted, bool) is not isinstance(came, bool):
-        yield (), f"{what}{' is' if ':' not in what else ''} {dump(came)}, expected {dump(wanted)}", came
-
-
-def _deeper(what: str, key: str) -> str:
-    """The words for a part: ``output status:``, then ``output status.code:``."""
-    return f"{what.removesuffix(':')}.{key}:" if what.endswith(":") else f"{what} {key}:"
+        yield at, wanted, came
 
 
 def _fits(wanted: Sequence[str], came: Sequence[Sequence[str]]) -> bool:
@@ -232,6 +229,17 @@ def _paired(
         else:
             yield item, calls[at]
             at += 1
+
+
+def _as_written(
+    wanted: Sequence[str | dict[str, dict[str, Value]]], name: str, arguments: Value
+) -> str | dict[str, Value]:
+    """A call that came, with those of its arguments that the test has written for it."""
+    for item in wanted:
+        if isinstance(item, dict) and isinstance(arguments, dict) and (name in item or plain(name) in item):
+            ((written, parts),) = item.items()
+            return {written: {key: arguments.get(key) for key in parts}}
+    return name if plain(name) not in wanted else plain(name)
 
 
 def _diff(wanted: Sequence[str], came: Sequence[str], notes: Sequence[str] = ()) -> list[str]:

@@ -75,6 +75,7 @@ def _tried(test: ReadTest, trials: Iterator[Trial]) -> Iterator[Result]:
 def result_of(test: ReadTest, played: Played, about: str, began: float) -> Result:
     """A rehearsal's misses, with their places in the file."""
     failed = [Failed(_problem(test, played.name, miss), miss.diff) for miss in played.misses]
+    failed.sort(key=lambda each: (each.problem.line, each.problem.column))
     return Result(played.name, about, played, failed, time.perf_counter() - began)
 
 

@@ -7,6 +7,7 @@ without `expect:` gets one with all that happened. This room must not know how a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
 import yaml
@@ -16,7 +17,7 @@ from saga.interpreter.rehearsal.playing import Played
 from saga.interpreter.rehearsal.story import RunStory
 from saga.schema.testfile.reading import ReadTest
 from saga.schema.yaml_text.lines import split_lines
-from saga.schema.yaml_text.source import Mapping, Node, Pointer
+from saga.schema.yaml_text.source import Mapping, Node, Pointer, to_value
 from saga.schema.yaml_text.source import Sequence as List
 
 
@@ -65,10 +66,33 @@ class _Writer:
         begin = self._offset(node.span.line, node.span.column)
         end = self._offset(node.span.end_line, node.span.end_column)
         if isinstance(node, List) and self._text[begin] == "-" and isinstance(miss.came, list) and miss.came:
-            indent = "\n" + " " * (node.span.column - 1)
-            yield _Edit(begin, end, indent.join(f"- {_item(item)}" for item in miss.came))
+            yield self._block_list(node, miss.came)
         else:
             yield _Edit(begin, end, _flow(miss.came))
+
+    def _block_list(self, node: List, came: list[Any]) -> _Edit:
+        """The list line by line: items that stay keep their lines, with the comments on them."""
+        firsts = [item.span.line for item in node.items]
+        lasts = [*(line - 1 for line in firsts[1:]), node.span.end_line]
+        begin, end = self._offset(firsts[0], 1), self._end_of_line(lasts[-1])
+        indent = " " * (node.span.column - 1)
+        before = [_flow(to_value(item)) for item in node.items]
+        after = [_flow(item) for item in came]
+        lines: list[str] = []
+        for kind, first, last, start, stop in SequenceMatcher(None, before, after, False).get_opcodes():
+            if kind == "equal":
+                lines += [
+                    self._text[self._offset(firsts[number], 1) : self._end_of_line(lasts[number])]
+                    for number in range(first, last)
+                ]
+            else:
+                lines += [f"{indent}- {_item(item)}" for item in came[start:stop]]
+        return _Edit(begin, end, "\n".join(lines))
+
+    def _end_of_line(self, line: int) -> int:
+        """Before the line break, with a comment at its end."""
+        end = self._text.find("\n", self._offset(line, 1))
+        return len(self._text) if end < 0 else end
 
     def _add(self, case: str, expectation: dict[str, Any]) -> _Edit:
         node = _node(self._tree, ("cases", case))
@@ -77,8 +101,7 @@ class _Writer:
         if self._text[self._offset(node.span.line, node.span.column)] == "{":
             comma = ", " if node.entries else ""
             return _Edit(end - 1, end - 1, f"{comma}expect: {_flow(expectation)}")
-        line_end = self._text.find("\n", end)
-        at = len(self._text) if line_end < 0 else line_end
+        at = self._end_of_line(node.span.end_line)
         indent = " " * (node.span.column - 1)
         return _Edit(at, at, "".join(f"\n{indent}{line}" for line in _block(expectation)))
 
