@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,7 +62,8 @@ class Environment:
         self._plans: dict[str, list[Planned]] = {}
         self._stage: Stage | None = None
         self._loop = VirtualLoop(EPOCH)
-        self._runner = play(self._loop)
+        self._open_things = ExitStack()
+        self._runner = self._open_things.enter_context(play(self._loop))
         self._names: frozenset[str] = frozenset()
 
     def plan(self, action: str, *answers: str | Mapping[str, Any]) -> None:
@@ -101,7 +103,7 @@ class Environment:
             if self._stage is not None:
                 self._run(self._stage.close())
         finally:
-            self._runner.close()
+            self._open_things.close()
 
     async def _open(self, path: Path, main: Definition) -> Stage:
         project = find_project(path)

@@ -8,17 +8,20 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from saga.interpreter.rehearsal.coverage import Coverage, cover
 from saga.interpreter.rehearsal.judging import Miss
 from saga.interpreter.rehearsal.playing import Cast, Played, play_case
-from saga.interpreter.rehearsal.story import Rehearsed, RunStory
+from saga.interpreter.rehearsal.story import Line, Rehearsed, RunStory
 from saga.interpreter.rehearsal.trials import Trial, crash_everywhere, fail_each_step
 from saga.schema.checks.findings import Finding
 from saga.schema.problem_formats import render_problems
 from saga.schema.problems import Problem, quoted
 from saga.schema.testfile.reading import ReadTest
 
+_ALIKE = 3
+"""Lines in a row that say the same before they are counted instead."""
 _HINTS = {
     "SAGA713": "if a person is to step in there, name the step in stuck_at:",
     "SAGA714": "`saga explain SAGA714` tells what may differ after a crash, and what may not",
@@ -113,8 +116,21 @@ def story_lines(rehearsed: Rehearsed) -> list[str]:
     for address, story in rehearsed.runs.items():
         if story is not rehearsed.main:
             lines.append(f"    {address}:")
-        rows = [(rehearsed.since(line.at), line.subject, line.word, line.detail) for line in story.lines]
+        rows = [(rehearsed.since(line.at), line.subject, line.word, line.detail) for line in _short(story.lines)]
         first, second, third = (max((len(row[column]) for row in rows), default=0) for column in range(3))
         lines += [f"    {at:{first}}  {who:{second}}  {word:{third}}  {more}".rstrip() for at, who, word, more in rows]
         lines += [f"    not delivered: {problem}" for problem in story.undelivered]
     return lines
+
+
+def _short(lines: Sequence[Line]) -> Iterator[Line]:
+    """The lines; of many in a row that say the same of the same, only the first ones and the last."""
+    for _, group in groupby(lines, key=lambda line: (line.subject, line.word)):
+        alike = list(group)
+        if len(alike) <= _ALIKE + 2:
+            yield from alike
+        else:
+            yield from alike[:_ALIKE]
+            left = alike[_ALIKE:-1]
+            yield Line(left[0].at, left[0].subject, "…", f"{len(left)} more like these")
+            yield alike[-1]

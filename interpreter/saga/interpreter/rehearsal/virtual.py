@@ -111,6 +111,12 @@ class _Selector(selectors.DefaultSelector):
         return ready
 
 
-def play(loop: VirtualLoop) -> asyncio.Runner:
-    """A runner on that loop; leaving it closes the loop."""
-    return asyncio.Runner(loop_factory=lambda: loop)
+@contextmanager
+def play(loop: VirtualLoop) -> Iterator[asyncio.Runner]:
+    """A runner on that loop; leaving it closes the loop. Threads of real actions are waited for in their own time."""
+    runner = asyncio.Runner(loop_factory=lambda: loop)
+    try:
+        yield runner
+    finally:
+        with loop.flowing():
+            runner.close()

@@ -151,8 +151,9 @@ class _Check:
             for name in [item] if isinstance(item, str) else item:
                 if name != ANY:
                     yield from self._known(name, self._own, here if isinstance(item, str) else (*here, name))
-        yield from self._all(expect.undone or (), _undone_names(self._own), (*at, "undone"))
-        yield from self._all(expect.not_called or (), self._own, (*at, "not_called"))
+        yield from self._undone(expect.undone or (), (*at, "undone"))
+        for number, name in enumerate(expect.not_called or ()):
+            yield from self._known(name, self._own, (*at, "not_called", number))
         for name in expect.attempts or {}:
             yield from self._known(name, self._own, (*at, "attempts", name), on_key=True)
         for number, name in enumerate(expect.waiting or ()):
@@ -174,9 +175,15 @@ class _Check:
         else:
             yield from _Check(self._file, saga, self._sagas)._expect(expect, at)
 
-    def _all(self, names: Sequence[str], known: Iterable[str], at: Pointer) -> Iterator[Finding]:
+    def _undone(self, names: Sequence[str], at: Pointer) -> Iterator[Finding]:
+        known = {name.removeprefix(UNDO).partition("/")[0] for name in self._own if name.startswith(UNDO)}
         for number, name in enumerate(names):
-            if name != ANY:
+            if name == ANY or plain(name) in known:
+                continue
+            if plain(name) in self._steps:
+                message = f'step "{plain(name)}" has no undo action'
+                yield Finding("SAGA701", message, (*at, number), f"steps that are undone: {listed(sorted(known))}")
+            else:
                 yield from self._known(name, known, (*at, number))
 
     def _known(self, name: str, known: Iterable[str], at: Pointer, *, on_key: bool = False) -> Iterator[Finding]:
@@ -187,10 +194,6 @@ class _Check:
             yield Finding("SAGA701", message, at, "this step calls nothing: it has no answer to plan", on_key=on_key)
         else:
             yield Finding("SAGA701", message, at, did_you_mean(name, known), on_key=on_key)
-
-
-def _undone_names(actions: Iterable[str]) -> set[str]:
-    return {name.removeprefix(UNDO).partition("/")[0] for name in actions if name.startswith(UNDO)}
 
 
 def _answer(answer: Answer, at: Pointer) -> Iterator[Finding]:
