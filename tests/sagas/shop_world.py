@@ -57,7 +57,7 @@ class Shop:
 
     async def register(self) -> None:
         """Registers all sagas as they are now, as `saga worker` does."""
-        for path in sorted(self.folder.glob("*.yaml")):
+        for path in find_project(self.folder).saga_files():
             await self.client.definitions.register(self.project, load(path.read_text(), path.name))
 
     async def start(self, saga: str, **given: Any) -> RunRow:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
-from saga_files import BLOCKS, EVERYTHING, ROOT, mutations, value_of
+from saga_files import BLOCKS, EVERYTHING, EXAMPLES, ROOT, mutations, value_of
 
 from saga.schema import shape
 from saga.schema.language.file import read_file
@@ -64,9 +64,7 @@ def test_right_files_use_every_key() -> None:
     assert known | set(json_schema()["properties"]) <= used
 
 
-@pytest.mark.parametrize(
-    "file", [*sorted((ROOT / "sagas").glob("*.yaml")), EVERYTHING, BLOCKS], ids=lambda file: file.stem
-)
+@pytest.mark.parametrize("file", [*EXAMPLES, EVERYTHING, BLOCKS], ids=lambda file: file.stem)
 def test_right_files_fit(file: Path) -> None:
     assert list(Draft202012Validator(json_schema()).iter_errors(value_of(file))) == []
 

@@ -37,7 +37,7 @@ def validate(paths: tuple[Path, ...], form: str, as_json: bool, strict: bool) ->
     Exit codes: 0 no errors, 1 errors found, 2 nothing to check.
     """
     chosen = cast(Format, "json" if as_json else form)
-    files = _files(paths)
+    files = saga_files(paths)
     checked = Checked()
     for file in files:
         checked.add(file)
@@ -48,7 +48,7 @@ def validate(paths: tuple[Path, ...], form: str, as_json: bool, strict: bool) ->
     return Exit.UNDONE if any(problem.severity == "error" for problem in problems) else Exit.DONE
 
 
-def _files(paths: Sequence[Path]) -> list[Path]:
+def saga_files(paths: Sequence[Path]) -> list[Path]:
     """The files meant. A folder stands for the saga files of its project that lie in it."""
     found = [file for path in paths or [Path()] for file in (_files_in(path) if path.is_dir() else [path])]
     return list(dict.fromkeys(found))

@@ -528,4 +528,5 @@ class Engine:
             self._drop(run)
         for task in list(self._questions):
             task.cancel()
+        await self._writer.abandon()
         await self._flights.end()

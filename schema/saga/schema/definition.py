@@ -402,6 +402,20 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
+class Invariant:
+    """A condition that holds whenever a run has ended; `saga verify` proves it."""
+
+    name: str
+    condition: Expression
+    """Sees ``done``, ``undone`` and ``tried`` as maps by step (see `saga.schema.invariants`)."""
+    source: str
+    """As written."""
+    place: Place
+    path: str = ""
+    """The file it stands in; empty: the saga's own."""
+
+
+@dataclass(frozen=True, slots=True)
 class Compensation:
     """The saga-wide rules of undoing."""
 
@@ -469,8 +483,8 @@ class Definition:
     limits: Limits | None = None
     """For all attempts of all its runs, undos too."""
     schedule: Schedule | None = None
-    invariants: Mapping[str, Expression] = field(default_factory=dict)
-    """What holds at the end of every run, by name; one without a name is called by its number, from 1."""
+    invariants: tuple[Invariant, ...] = ()
+    """In file order; one without a name is called by its number."""
     followers: tuple[tuple[int, ...], ...] = field(init=False, default=())
     """``followers[i]``: the steps that need step i, ascending. Derived."""
     members: Mapping[int, tuple[int, ...]] = field(init=False, default_factory=dict)

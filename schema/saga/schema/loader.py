@@ -53,7 +53,7 @@ def check_together(texts: Iterable[tuple[str, str]], *, whole: bool) -> tuple[Pr
         if checked.tree is not None:
             found[path] = checked, checked.tree
     surveys = {path: survey(checked.file) for path, (checked, _) in found.items() if checked.file is not None}
-    problems = [_problem(finding, found[path][1], path) for path, finding in across(surveys, whole=whole)]
+    problems = [problem_of(finding, found[path][1], path) for path, finding in across(surveys, whole=whole)]
     return in_order(problems)
 
 
@@ -80,7 +80,7 @@ def _check(text: str, path: str) -> _Checked:
         return _Checked(misread)
     source: Any = to_value(tree)
     file, findings = _read(source, whole=not misread)
-    found = [_problem(finding, tree, path) for finding in findings if not _explained(finding, tree, misread)]
+    found = [problem_of(finding, tree, path) for finding in findings if not explained(finding, tree, misread)]
     problems = in_order((*misread, *found))
     if file is None or any(problem.severity == "error" for problem in problems):
         return _Checked(problems)
@@ -96,7 +96,7 @@ def _definition(text: str, path: str) -> Definition | None:
     return lower(checked.file, checked.source, text, lambda pointer: key_at(tree, pointer).place)
 
 
-def _explained(finding: Finding, tree: Mapping, misread: tuple[Problem, ...]) -> bool:
+def explained(finding: Finding, tree: Mapping, misread: tuple[Problem, ...]) -> bool:
     """Whether a problem of the text is the same mistake: at the same place, or around what is said to be lacking."""
     span = at(tree, finding.at)
     first = key_at(tree, finding.at) if finding.on_key else span
@@ -122,7 +122,7 @@ def _read(source: Any, *, whole: bool) -> tuple[SagaFile | None, list[Finding]]:
     try:
         file = read_file(source)
     except ValidationError as error:
-        return None, findings or list(_disagreements(error))
+        return None, findings or list(disagreements(error))
     meaning = checks.run(survey(file, frozenset(doubtful)), whole=whole and not findings)
     return file, [*findings, *meaning]
 
@@ -146,14 +146,15 @@ def _keys(value: Any) -> Iterator[str]:
             yield from _keys(part)
 
 
-def _disagreements(error: ValidationError) -> Iterator[Finding]:
+def disagreements(error: ValidationError) -> Iterator[Finding]:
     """What the models refuse although the schema let it pass: a corner such as a line break at the end of a name."""
     for each in error.errors(include_url=False):
         keys = tuple(key for key in each["loc"] if isinstance(key, str | int))
         yield Finding("SAGA103", each["msg"], keys)
 
 
-def _problem(finding: Finding, tree: Mapping, path: str) -> Problem:
+def problem_of(finding: Finding, tree: Mapping, path: str) -> Problem:
+    """The finding as a problem at its line and column."""
     span = key_at(tree, finding.at) if finding.on_key else at(tree, finding.at)
     line, column, length = span.line, span.column, span.length
     if finding.length:

@@ -12,7 +12,7 @@ from saga.interpreter.machine.commands import StopAction, StopChild
 from saga.interpreter.machine.events import ROOT, Ref
 from saga.interpreter.machine.finishing import finish
 from saga.interpreter.machine.places import is_inside
-from saga.interpreter.machine.settling import disarm, settle
+from saga.interpreter.machine.settling import disarm, is_one_way, settle
 from saga.interpreter.machine.state import Leaving, Phase, Progress, StepState, Unwound
 from saga.interpreter.machine.turn import Turn
 from saga.interpreter.status import Status
@@ -69,11 +69,15 @@ def stop(turn: Turn, outcome: str) -> None:
 
 
 def pivot_in_flight(turn: Turn) -> Ref | None:
-    """The pivot, if it has been tried and its outcome is not known."""
-    for index in turn.definition.pivots:
-        if turn.state.progress(Ref(index)) in (Progress.RUNNING, Progress.BACKOFF):
-            return Ref(index)
-    return None
+    """The pivot, if it has been tried and its outcome is not known, also where the run is stuck at it."""
+    return next((Ref(index) for index in turn.definition.pivots if _is_open(turn, Ref(index))), None)
+
+
+def _is_open(turn: Turn, pivot: Ref) -> bool:
+    mine = turn.state.found(pivot)
+    if mine is not None and mine.progress is Progress.FAILED:
+        return is_one_way(turn.node(pivot)) and mine.error is not None and mine.error["outcome"] != "rejected"
+    return mine is not None and mine.progress in (Progress.RUNNING, Progress.BACKOFF)
 
 
 def go_on(turn: Turn) -> None:

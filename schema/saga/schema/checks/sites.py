@@ -64,7 +64,6 @@ _STEP = frozenset({"input", "steps", "run", "step"})
 _WEBHOOK = Scope(frozenset({"body"}))
 _SCHEDULE = Scope(frozenset({"schedule"}))
 _ENDED = frozenset({"outcome", "error"})
-_PROVED = Scope(frozenset({"outcome", "done", "undone", "tried"}))
 
 
 def sites(survey: Survey) -> Iterator[Site]:
@@ -81,9 +80,10 @@ def sites(survey: Survey) -> Iterator[Site]:
     if file.schedule is not None:
         yield from _leaves(("schedule", "id"), file.schedule.id, _SCHEDULE)
         yield from _arguments(("schedule", "with"), file.schedule.with_, _SCHEDULE)
+    proved = replace(ended, roots=ended.roots | {"done", "undone", "tried"})
     invariants = file.invariants or {}
     for key, text in invariants.items() if isinstance(invariants, Mapping) else enumerate(invariants):
-        yield Site(("invariants", key), text, Form.EXPRESSION, _PROVED)
+        yield Site(("invariants", key), text, Form.EXPRESSION, proved)
     yield from _signal_sites(survey)
     yield from _webhook_sites(survey)
 

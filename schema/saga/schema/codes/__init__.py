@@ -8,7 +8,9 @@ Each area keeps its pages in a module of its own; this one gathers them. It must
 | SAGA100 to 199 | shape: keys, types, what is missing |
 | SAGA200 to 299 | meaning: steps, undo, waits, signals |
 | SAGA300 to 399 | expressions |
-| SAGA500 to 999 | running: values, signals, runs, database, actions |
+| SAGA500 to 599 | running: values, signals, runs, database, actions |
+| SAGA600 to 699 | proofs (`saga verify`) |
+| SAGA700 to 799 | tests (`saga test`) |
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from saga.schema.codes import (
     blocks,
     expressions,
     meaning,
+    proofs,
     shape,
+    tests,
     yaml_syntax,
     yaml_values,
 )
@@ -37,6 +41,8 @@ _PAGES: tuple[tuple[Explanation, ...], ...] = (
     blocks.PAGES,
     expressions.PAGES,
     actions.PAGES,
+    proofs.PAGES,
+    tests.PAGES,
 )
 
 CODES: Mapping[str, Explanation] = MappingProxyType(

@@ -13,7 +13,7 @@ from saga.schema import definition as compiled
 from saga.schema.checks.survey import survey
 from saga.schema.definition import Definition
 from saga.schema.durations import parse_duration
-from saga.schema.expressions import Expression, compile_expression, compile_template
+from saga.schema.expressions import compile_expression, compile_template
 from saga.schema.language.fields import compose, gate
 from saga.schema.language.file import SagaFile
 from saga.schema.language.retry_rules import FORWARD_RETRY, UNDO_RETRY, merged
@@ -51,7 +51,7 @@ def lower(file: SagaFile, source: Mapping[str, Value], text: str, places: Places
         queue=file.queue or "default",
         limits=lower_limits(file.limits),
         schedule=_schedule(file),
-        invariants=_invariants(file),
+        invariants=_invariants(file, places),
     )
 
 
@@ -83,10 +83,18 @@ def _schedule(file: SagaFile) -> compiled.Schedule | None:
     return compiled.Schedule(said.cron, said.timezone, said.overlap, said.catch_up, id_, arguments(said.with_))
 
 
-def _invariants(file: SagaFile) -> dict[str, Expression]:
+def _invariants(file: SagaFile, places: Places) -> tuple[compiled.Invariant, ...]:
     said = file.invariants or {}
-    named = said if isinstance(said, dict) else {str(number): text for number, text in enumerate(said, 1)}
-    return {name: compile_expression(text) for name, text in named.items()}
+    entries = said.items() if isinstance(said, dict) else enumerate(said)
+    return tuple(
+        compiled.Invariant(
+            key if isinstance(key, str) else f"invariant_{key + 1}",
+            compile_expression(text),
+            text,
+            places(("invariants", key)),
+        )
+        for key, text in entries
+    )
 
 
 def _webhooks(source: Mapping[str, Value]) -> tuple[compiled.Webhook, ...]:

@@ -84,6 +84,8 @@ def value_finding(verdict: Verdict) -> Finding:
     if verdict.of_a_name:
         name = str(verdict.found)
         message = f"{quoted(name)} in {describe(verdict.at)} is no {verdict.noun}"
+        if verdict.noun in _DURATIONS:
+            return Finding("SAGA109", message, (*verdict.at, name), _duration_hint(name), on_key=True)
         return Finding("SAGA105", message, (*verdict.at, name), _name_hint(name), on_key=True)
     return _BY_KEYWORD.get(verdict.keyword, _other)(verdict)
 
