@@ -92,6 +92,8 @@ class LiveRun:
     """A message came while the inbox was being read or the run was closing."""
     hold: tuple[str, str] | None = None
     """What the worker lacks to go on, and the message."""
+    untried: set[tuple[Ref, int]] = field(default_factory=set)
+    """Attempts that were not made because the run has come to its limit."""
     releasing: bool = False
     gone: bool = False
     """Dropped: whatever still comes is ignored."""
