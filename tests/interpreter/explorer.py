@@ -3,8 +3,8 @@
 Actions answer ok, rejected or unknown, or are lost with their worker; tasks and children answer from afar; signals come
 early, late and twice; every timer fires; cancel comes anywhere; a stuck run is retried, skipped over or resolved. Time
 is abstract: an event happens when the timer it belongs to is due, and states that differ only in time are the same
-state. Bounds: two signals a name, two losses of the worker, one cancel, one operator's request; retry budgets are scaled
-down to two tries, undo is stuck after three. Loops go round as often as the input says: the tests use 0, 1 and 2.
+state. Bounds: two signals a name, two losses of the worker, one cancel, one operator's request; retry budgets are
+scaled down to two tries, undo is stuck after three. Loops go round as often as the input says: the tests use 0, 1 and 2.
 """
 
 from __future__ import annotations

@@ -376,7 +376,7 @@ steps:
 @pytest.mark.parametrize("pattern", PATTERNS.values(), ids=PATTERNS)
 def test_blocks_keep_the_promises(pattern: Pattern) -> None:
     boxes = [f"box {number}" for number in range(pattern.boxes)]
-    told = {"smooth": True} | pattern.told
+    told = {"signals": 1, "smooth": True} | pattern.told
     explorer = Explorer(load(HEADER + pattern.text, "pattern.yaml"), {"key": "k", "boxes": boxes}, **told)
     explorer.walk(limit=20_000)
     assert {outcome for status, outcome in explorer.endings if status == "completed"} == pattern.completed
