@@ -54,6 +54,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Step in",
         (
             Entry("cancel", "saga.cli.operate:cancel", "Stop a run and undo what it did."),
+            Entry("undo", "saga.cli.undo:undo", "Undo a run that has completed."),
             Entry("retry", "saga.cli.operate:retry", "Let a stuck run go on from the step that failed."),
             Entry("skip", "saga.cli.operate:skip", "Go on without a step, or without undoing one."),
             Entry("resolve", "saga.cli.operate:resolve", "Tell a run how a step or an undo really ended."),

@@ -66,6 +66,7 @@ async def _worker(
                     queues=queues or (DEFAULT_QUEUE,),
                     settings=settings,
                     definitions=here.client.definitions,
+                    sinks=project.sinks,
                 )
                 await employed.begin()
                 note(

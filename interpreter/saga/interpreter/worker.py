@@ -259,7 +259,7 @@ class Worker:
         if free <= 0:
             return 0
         began = self._clock.now()
-        claimed = await self._store.claim(self.number, free, self._only)
+        claimed = await self._store.claim(self.number, free)
         for run in claimed:
             _, definition = await self._patiently(partial(self.definitions.get, run.definition))
             beginning = await self._patiently(partial(beginning_of, self._store, run))
