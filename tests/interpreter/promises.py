@@ -170,7 +170,8 @@ def _of_blocks(definition: Definition, after: Node) -> Iterator[Promise]:
             whole = isinstance(mine.output, list) and len(mine.output) == len(block.items)
             yield "a loop gives one element for each item", whole
         if mine.progress in (Progress.OK, Progress.CAUGHT, Progress.TIMED_OUT, Progress.PASSED_OVER):
-            inside = [ref for ref, _ in machine.running(after.state) if is_inside(definition, place, ref)]
+            attempts = [ref for ref, _ in machine.running(after.state) if ref.undo == FORWARD]
+            inside = any(is_inside(definition, place, ref) for ref in attempts)
             still = inside and after.state.phase is Phase.FORWARD
             yield "nothing is at work in a block that is through", not still
 

@@ -47,14 +47,23 @@ async def _show(address: str, events: bool, as_json: bool) -> int:
         mail = await read_mail(here.store, story)
         works, command = await who_works(here, story.run)
         undelivered = await here.store.undelivered(story.run.id)
+        stuck = None if story.run.status.ended else await here.client.stuck_child(story.run)
+        offered = [task for task in await here.store.tasks(story.run.id) if task.state == "offered"]
     if as_json:
         signals = {"signals": [each._asdict() for each in mail], "worked_on": works}
         signals["undelivered"] = undelivered
+        signals["stuck_child"] = None if stuck is None else stuck.address
+        signals["offered"] = [task.topic for task in offered]
         print_json(story_record(story.run, story.timeline) | signals)
         return Exit.DONE
     _show_run(story, mail)
     for problem in undelivered:
         say(err(), "", Text(visible(f"not delivered: {problem}"), style="yellow"))
+    if stuck is not None:
+        said = f"waiting for its child {stuck.address}, which is stuck:"
+        say(err(), "", Text(visible(said), style="yellow"), f"  saga show {stuck.address}")
+    for task in offered:
+        note(f"nobody has taken {task.topic} yet")
     if not works and not story.run.status.ended:
         note(f"nobody is working on this run; to work on it:  {command}")
     return Exit.DONE

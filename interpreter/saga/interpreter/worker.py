@@ -291,7 +291,7 @@ class Worker:
             return 0
         alone = self._settings.alone or (self._due_alone and self._call_alone is None and not engine.live)
         began = self._clock.now()
-        claimed = await self._store.claim(self.number, free, self._only, shares=shares, alone=alone)
+        claimed = await self._store.claim(self.number, free, shares=shares, alone=alone)
         for run in claimed:
             await self._adopt(run, began)
         return len(claimed)

@@ -557,6 +557,16 @@ class Definition:
         """The step or `finally` step with that index. Raises IndexError."""
         return self.steps[index] if index < len(self.steps) else self.final_steps[index - len(self.steps)]
 
+    def sagas(self) -> set[str]:
+        """Names of all sagas it starts: its children, and the handlers of late signals."""
+        found = {signal.too_late.start for signal in self.signals.values() if signal.too_late is not None}
+        for step in (*self.steps, *self.final_steps):
+            if step.child is not None:
+                found.add(step.child.saga)
+            if step.verb is Verb.START and step.message is not None:
+                found.add(step.message.name)
+        return found
+
     def functions(self) -> frozenset[str]:
         """Names of all Python functions the saga calls, forward, undo and finally."""
         found: set[str] = set()

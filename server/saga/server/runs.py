@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from saga.interpreter.beginning import beginning_of
 from saga.interpreter.records import event_record, run_record, story_record
 from saga.interpreter.starting import check_id
 from saga.interpreter.status import Status
@@ -112,7 +113,7 @@ async def get(call: Call[WaitQuery, None]) -> Response:
 async def told(call: Call[Any, Any], run: RunRow) -> Timeline:
     """A run's whole story."""
     _, definition = await call.client.definitions.get(run.definition)
-    timeline = Timeline(run, definition)
+    timeline = Timeline(run, definition, await beginning_of(call.client.store, run))
     for row in await call.client.store.journal(run.id):
         timeline.feed(row)
     return timeline
@@ -145,7 +146,7 @@ async def history(call: Call[HistoryQuery, None]) -> Response:
     patience = wait_of(asked.wait, call.house.settings)
     run = await call.house.watching.beyond(await find(call), asked.after, patience)
     _, definition = await call.client.definitions.get(run.definition)
-    timeline = Timeline(run, definition)
+    timeline = Timeline(run, definition, await beginning_of(call.client.store, run))
     entries = [timeline.feed(row) for row in await call.client.store.journal(run.id)]
     rest = [entry for entry in entries if entry.row.seq > asked.after]
     page = rest[: asked.limit]

@@ -20,7 +20,7 @@ from saga.interpreter.machine.events import (
 )
 from saga.interpreter.machine.places import spelled
 from saga.interpreter.machine.scope import key
-from saga.interpreter.machine.settling import arm
+from saga.interpreter.machine.settling import arm_again
 from saga.interpreter.machine.state import Progress, Trial
 from saga.interpreter.machine.turn import Turn
 from saga.schema.definition import Child, Message, Step, Verb
@@ -71,7 +71,7 @@ def open_child(turn: Turn, place: Ref, step: Step, child: Child) -> None:
     own = key(turn.definition, turn.state, place)
     fallback = _fallback(turn, place)
     turn.commands.append(StartChild(place, child.saga, id_, fallback, trial.arguments, own, trial.first_at))
-    arm(turn, place, step)
+    arm_again(turn, place, step)
 
 
 def end_of_child(event: ChildEnded, attempt: int) -> ActionEvent:

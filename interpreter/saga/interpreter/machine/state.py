@@ -226,7 +226,7 @@ class State:
     phase: Phase = Phase.FORWARD
     iterated: dict[Ref, StepState] = field(default_factory=dict)
     started: list[Ref] = field(default_factory=list)
-    """Places with an armed undo, in order of start: the one undo list of the run (semantics.md 9)."""
+    """Places that had an undo armed, in order of start: the one undo list of the run (semantics.md 9)."""
     leaving: dict[Ref, Leaving] = field(default_factory=dict)
     """What is being left, none inside another; `ROOT` is the run."""
     mailbox: list[Unread] = field(default_factory=list)
