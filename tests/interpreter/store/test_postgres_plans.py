@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from store_world import PostgresWorld
 
-from saga.interpreter.postgres import definitions, lease_statements, messages, questions, statements
+from saga.interpreter.postgres import definitions, lease_statements, messages, questions, repeats, statements
 from saga.interpreter.postgres.connections import ENGINE_SETTINGS
 
 WRITES = {name: getattr(statements, name) for name in ("WRITE_ROWS", "WRITE_RUNS", "WRITE_ALL", "WRITE_AGAIN")}
@@ -35,6 +35,13 @@ OTHERS = {
     "TAKE_OUTBOX": messages._TAKE_OUTBOX,
     "DELIVERED": messages._DELIVERED,
     "LATEST": definitions._LATEST,
+    "THESE": questions._THESE,
+    "TAIL": questions._TAIL,
+    "BEGIN": repeats._BEGIN,
+    "KNOWN": repeats._KNOWN,
+    "FINISH": repeats._FINISH,
+    "FORGET": repeats._FORGET,
+    "TIDY": repeats._TIDY,
 }
 
 FILL = """
