@@ -11,6 +11,7 @@ import pytest
 from security_world import Answer, Site, open_site
 
 from saga.interpreter.tokens import SCOPES, new_token, without_tokens
+from saga.server.impatience import ImpatientProtocol
 from saga.server.limits import Buckets, client_name
 from saga.server.table import ENDPOINTS
 
@@ -257,6 +258,15 @@ async def test_clients_that_never_finish_a_request_hold_nobody_up(site: Site) ->
     finally:
         for _, writer in held:
             writer.close()
+
+
+async def test_a_head_that_never_ends_is_given_up(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImpatientProtocol, "head_seconds", 0.3)
+    assert await site.raw(b"") == b""
+    assert await site.raw(b"GET /v1/runs HTTP/1.1\r\nHost: local") == b""
+    whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    answered = await site.raw(whole + b"GET /v1")
+    assert answered.count(b"HTTP/1.1 200") == 1
 
 
 async def test_every_change_by_a_token_has_a_record(site: Site) -> None:
