@@ -11,6 +11,7 @@ import pytest
 from security_world import Answer, Site, open_site
 
 from saga.interpreter.tokens import SCOPES, new_token, without_tokens
+from saga.server.impatience import ImpatientProtocol
 from saga.server.limits import Buckets, client_name
 from saga.server.table import ENDPOINTS
 
@@ -185,9 +186,9 @@ async def test_who_asks_too_often_is_told_to_wait(database_url: str) -> None:
 async def test_who_guesses_tokens_is_slowed_down_and_others_are_not(site: Site) -> None:
     _, good = await site.token("read")
     guess = {"Authorization": "Bearer saga_0123456789_" + "0" * 40}
-    statuses = [(await site.ask("GET", "/v1/runs", headers=guess)).status for _ in range(130)]
-    assert statuses[0] == 401
-    assert statuses[-1] == 429
+    site.house.refusals = Buckets(0.01, 3)
+    statuses = [(await site.ask("GET", "/v1/runs", headers=guess)).status for _ in range(4)]
+    assert statuses == [401, 401, 401, 429]
     assert (await site.ask("GET", "/v1/runs", headers=good)).status == 200
 
 
@@ -259,8 +260,17 @@ async def test_clients_that_never_finish_a_request_hold_nobody_up(site: Site) ->
             writer.close()
 
 
+async def test_a_head_that_never_ends_is_given_up(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImpatientProtocol, "head_seconds", 0.3)
+    assert await site.raw(b"") == b""
+    assert await site.raw(b"GET /v1/runs HTTP/1.1\r\nHost: local") == b""
+    whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    answered = await site.raw(whole + b"GET /v1")
+    assert answered.count(b"HTTP/1.1 200") == 1
+
+
 async def test_every_change_by_a_token_has_a_record(site: Site) -> None:
-    _, headers = await site.token("start", "signal", "cancel")
+    number, headers = await site.token("start", "signal", "cancel")
     headers |= JSON
     await start(site, headers)
     await site.ask("POST", "/v1/runs/shop/o-1/signals/paid", data='{"amount": 1}', headers=headers)
@@ -268,12 +278,27 @@ async def test_every_change_by_a_token_has_a_record(site: Site) -> None:
     run = await site.client.find_in(site.project, "shop/o-1")
     records = await site.store.access.records(site.project, run.id)
     told: list[Any] = [(record.action, record.what, record.after) for record in reversed(records)]
-    assert {(record.who, record.via) for record in records} == {("token start-signal-cancel", "http")}
+    assert {(record.who, record.via) for record in records} == {(f"token start-signal-cancel ({number})", "http")}
     assert [action for action, _, _ in told] == ["start", "signal", "cancel"]
     assert told[0][2]["created"] is True
     assert told[1][1:] == ({"signal": "paid", "key": None}, {"answer": "accepted"})
     assert told[2][1]["reason"] == "why not"
     assert all(isinstance(record.before, dict) and record.before["status"] for record in records[:2])
+
+
+async def test_the_records_can_be_read_by_an_admin(site: Site) -> None:
+    _, headers = await site.token("admin")
+    for order in ("o-1", "o-2", "o-3"):
+        body = json.dumps({"saga": "shop", "input": {"order_id": order}})
+        await site.ask("POST", "/v1/runs", data=body, headers=JSON | headers)
+    first = (await site.ask("GET", "/v1/audit?limit=2", headers=headers)).json
+    assert [record["run"] for record in first["records"]] == ["shop/o-3", "shop/o-2"]
+    rest = (await site.ask("GET", f"/v1/audit?limit=2&cursor={first['next_cursor']}", headers=headers)).json
+    assert [record["run"] for record in rest["records"]] == ["shop/o-1"]
+    assert rest["next_cursor"] is None
+    one = (await site.ask("GET", "/v1/audit?run=shop/o-2", headers=headers)).json["records"]
+    assert [record["action"] for record in one] == ["start"]
+    assert (await site.ask("GET", "/v1/audit?run=shop/o-9", headers=headers)).json["code"] == "unknown_run"
 
 
 async def test_a_record_is_finished_once_and_never_changed(site: Site, database_url: str) -> None:

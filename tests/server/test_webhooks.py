@@ -203,6 +203,25 @@ async def test_every_accepted_delivery_has_a_record(site: Site) -> None:
     assert record.before["status"] == "running"
 
 
+async def test_deliveries_are_counted(site: Site) -> None:
+    await site.start("o-1")
+    await deliver(site, "payment", PAID)
+    await deliver(site, "payment", PAID)
+    await deliver(site, "payment", PAID | {"order_id": "o-2"})
+    await site.ask("POST", "/webhooks/payment", data=b"{}")
+    await site.ask("POST", "/webhooks/nothing", data=b"{}")
+    text = (await site.ask("GET", "/metrics")).text
+    for saga, webhook, answer in (
+        ("shop", "payment", "accepted"),
+        ("shop", "payment", "already_processed"),
+        ("shop", "payment", "unknown_run"),
+        ("shop", "payment", "bad_signature"),
+        ("none", "none", "not_found"),
+    ):
+        line = f'saga_webhook_deliveries_total{{answer="{answer}",saga="{saga}",webhook="{webhook}"}} 1.0'
+        assert line in text
+
+
 async def test_a_changed_saga_serves_its_new_webhooks(site: Site) -> None:
     from security_world import SAGA
 

@@ -51,7 +51,11 @@ async def _begun(
     """A worker for this run alone, and the run; ``stop`` is set when the worker ends by itself. Raises Conflict."""
     new, given = new_run(row, job.definition, job.given, key=job.asked.key, again=job.asked.again)
     async with _working(here, job.project, performer, row.project, new.id, stop) as worker:
-        if await worker.engine.begin(new, job.definition, given):
+        async with here.client.recorded("start", row.project, new.address, {"version": row.label}) as recording:
+            begun = await worker.engine.begin(new, job.definition, given)
+            recording.run = new.id if begun else None
+            recording.after = {"created": begun}
+        if begun:
             run = await here.store.run(new.id)
             assert run is not None
             yield worker, run

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from saga.cli.addresses import find_run, who_works
 from saga.cli.advice import advice
+from saga.cli.auditing import show_audit
 from saga.cli.exits import Exit
 from saga.cli.following import Following
 from saga.cli.mail import Mail, read_mail
@@ -26,13 +27,16 @@ from saga.schema.values import load
 @click.command()
 @run_argument
 @click.option("--events", is_flag=True, help="The journal: every event, as it was recorded.")
+@click.option("--audit", is_flag=True, help="Who changed what, newest first: people, tokens, webhooks.")
 @json_option
-def show(run: str, events: bool, as_json: bool) -> int:
+def show(run: str, events: bool, audit: bool, as_json: bool) -> int:
     """Show everything about RUN: its steps with their attempts, each undo under the step it undoes, input and output.
 
     If the run cannot go on by itself, the commands that help are shown. RUN is an address such as checkout/o-1, the
     bare id where only one run has it, @latest or checkout/@latest.
     """
+    if audit:
+        return execute(show_audit(run, as_json))
     return execute(_show(run, events, as_json))
 
 

@@ -122,6 +122,28 @@ class RunPage(Told):
     next_cursor: Annotated[str | None, Field(description="For ?cursor= of the next page; null on the last.")]
 
 
+class Record(Told):
+    """One change by a person, a token or a webhook."""
+
+    number: int
+    at: Moment
+    who: str
+    via: Annotated[str, Field(description="cli, http, webhook or python.")]
+    action: str
+    run: str | None
+    run_id: str | None
+    what: Any
+    before: Any
+    after: Annotated[Any, Field(description="What came of it; null where that never became known.")]
+
+
+class RecordPage(Told):
+    """A page of records, newest first."""
+
+    records: list[Record]
+    next_cursor: Annotated[int | None, Field(description="For ?cursor= of the next page; null on the last.")]
+
+
 class Try(Told):
     """One attempt."""
 
@@ -141,7 +163,7 @@ class Undo(Told):
     began_at: Moment | None
     ended_at: Moment | None
     attempts: list[Try]
-    note: str
+    note: str | None
 
 
 class Step(Told):

@@ -22,8 +22,12 @@ SLASH = "\x1f"
 
 
 def path_of(request: Request) -> dict[str, str]:
-    """The parts of the path, decoded."""
-    return {name: str(text).replace(SLASH, "/") for name, text in request.path_params.items()}
+    """The parts of the path, decoded. Raises Problem."""
+    parts = {name: str(text).replace(SLASH, "/") for name, text in request.path_params.items()}
+    for name, text in parts.items():
+        if not text.isprintable():
+            raise wrong_parameter(name, f"nothing has a {name} with characters that cannot be printed")
+    return parts
 
 
 def query_of(request: Request, model: type[M]) -> M:

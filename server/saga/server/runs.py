@@ -24,6 +24,8 @@ PAGE = 200
 
 WAITS = "^([1-9][0-9]{0,3}ms|[1-5]?[0-9]s|60s|1m)$"
 """What `wait_of` takes with the longest wait as it is by default."""
+NO_NUL = r"^[^\x00]*$"
+"""The database cannot look for the character NUL."""
 MOMENT: dict[str, Any] = {"format": "date-time"}
 
 
@@ -49,14 +51,18 @@ class ListQuery(BaseModel):
     """Which runs."""
 
     model_config = ConfigDict(extra="forbid")
-    saga: Annotated[str | None, Field(max_length=200, description="Of this saga.")] = None
+    saga: Annotated[str | None, Field(max_length=200, pattern=NO_NUL, description="Of this saga.")] = None
     status: Annotated[list[StatusWord], Field(description="That stand so; may be given more than once.")] = []
-    business_status: Annotated[str | None, Field(max_length=200, description="That show this business status.")] = None
+    business_status: Annotated[
+        str | None, Field(max_length=200, pattern=NO_NUL, description="That show this business status.")
+    ] = None
     label: Annotated[
-        list[Annotated[str, Field(pattern="^[^=]+=.+$", max_length=1000)]],
+        list[Annotated[str, Field(pattern=r"^[^=\x00]+=[^\x00]+$", max_length=1000)]],
         Field(description="With this label, key=value; may be given more than once: all must fit."),
     ] = []
-    waiting_for: Annotated[str | None, Field(max_length=200, description="That wait for this signal.")] = None
+    waiting_for: Annotated[
+        str | None, Field(max_length=200, pattern=NO_NUL, description="That wait for this signal.")
+    ] = None
     since: Annotated[
         str | None, Field(json_schema_extra=MOMENT, description="Started at or after this moment (RFC 3339).")
     ] = None

@@ -15,6 +15,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from saga.server.house import House
+from saga.server.impatience import ImpatientProtocol
 
 KEEP_ALIVE = 15
 """Seconds that an idle connection is kept."""
@@ -59,6 +60,7 @@ async def serve(
     app: Starlette, bound: socket.socket, stop: asyncio.Event, root_path: str = "", proxies: Sequence[str] = ()
 ) -> None:
     """Serves until ``stop`` is set, then ends gracefully. ``proxies``: whose word counts for client and scheme."""
+    house: House = app.state.house
     config = uvicorn.Config(
         app,
         root_path=root_path,
@@ -67,6 +69,7 @@ async def serve(
         server_header=False,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies),
+        http=ImpatientProtocol,
         ws="none",
         lifespan="on",
         backlog=BACKLOG,
@@ -78,7 +81,6 @@ async def serve(
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
-    house: House = app.state.house
     house.watching.close()
     server.should_exit = True
     try:

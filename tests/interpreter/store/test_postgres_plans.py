@@ -11,7 +11,16 @@ import asyncpg
 import pytest
 from store_world import PostgresWorld
 
-from saga.interpreter.postgres import definitions, lease_statements, outbox, questions, removal, statements, tasks
+from saga.interpreter.postgres import (
+    definitions,
+    lease_statements,
+    outbox,
+    questions,
+    removal,
+    repeats,
+    statements,
+    tasks,
+)
 from saga.interpreter.postgres.connections import ENGINE_SETTINGS
 
 TASKS = ("OFFER", "TAKE", "BEAT", "ANSWER", "WHY_NOT_ANSWERED", "WITHDRAW", "EXPIRE", "ALL", "NOTE", "PROGRESS")
@@ -40,6 +49,13 @@ OTHERS = {
     "LOCK_ENDED": removal.LOCK,
     "REMOVE": removal.REMOVE,
     "LATEST": definitions._LATEST,
+    "THESE": questions._THESE,
+    "TAIL": questions._TAIL,
+    "BEGIN": repeats._BEGIN,
+    "KNOWN": repeats._KNOWN,
+    "FINISH": repeats._FINISH,
+    "FORGET": repeats._FORGET,
+    "TIDY": repeats._TIDY,
 }
 
 FILL = """
