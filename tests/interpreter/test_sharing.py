@@ -46,9 +46,7 @@ async def workshop(request: pytest.FixtureRequest, database_url: str, tmp_path: 
 async def crowd(workshop: Workshop, text: str, count: int, how: str = "slow") -> list[Started]:
     definition = load(text, "test.yaml")
     row = await workshop.client.definitions.register(workshop.project, definition)
-    return [
-        await workshop.client.start(row, definition, {"key": f"k-{number}", "one": how}) for number in range(count)
-    ]
+    return [await workshop.client.start(row, definition, {"key": f"k-{number}", "one": how}) for number in range(count)]
 
 
 async def until(reached: object, seconds: float = 20) -> None:
