@@ -89,6 +89,8 @@ class Action:
     request: HttpRequest | None = None
     statement: SqlStatement | None = None
     attempt_timeout: int = 60_000_000
+    limit: int | None = None
+    """How many of it may run at once, over all runs and workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +155,6 @@ class Guard:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How much may go on at once, all workers together (docs/decisions/0016)."""
-
-    running: int
-    """Attempts under way."""
-
-
-@dataclass(frozen=True, slots=True)
 class FailWhen:
     """One line of ``fail_when``: the error code and the condition over ``output``."""
 
@@ -201,8 +195,6 @@ class Step:
     output_check: Validator | None = None
     status: str | None = None
     """The business status shown from here on."""
-    limits: Limits | None = None
-    """CALL, HTTP, SQL: for the attempts of this step, forward ones only."""
     can_time_out: bool = False
     """A `wait` with a timeout: its ``on_timeout`` body, if any, is guarded by TIMED_OUT on this step."""
 
@@ -283,10 +275,10 @@ class Definition:
     deadline: int | None
     id_reuse: str = "never"
     """``never`` or ``after_undone``."""
-    queue: str = "default"
-    """Where workers look for its runs (semantics.md 35)."""
-    limits: Limits | None = None
-    """For all attempts of all its runs, undos too."""
+    queue: str | None = None
+    """The pool of its runs (semantics.md 35). None: the project's."""
+    limit: int | None = None
+    """How many of its actions may run at once, over all runs and workers."""
     followers: tuple[tuple[int, ...], ...] = field(init=False, default=())
     """``followers[i]``: the steps that need step i, ascending. Derived."""
     indices: Mapping[str, int] = field(init=False, default_factory=dict)

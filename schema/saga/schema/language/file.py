@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 from saga.schema.language.actions import Retry, UndoRetry
 from saga.schema.language.signals import Fields, Signal, Webhook
 from saga.schema.language.steps import FinallyStep, Step
-from saga.schema.language.words import Anything, DurationText, Limits, Name, Part, QueueName, TemplateText
+from saga.schema.language.words import Anything, DurationText, Limits, Name, Part, TemplateText
 
 
 class Defaults(Part):
@@ -50,13 +50,13 @@ class SagaFile(Part):
     id_reuse: Literal["never", "after_undone"] | None = Field(
         None, description="after_undone: an id may be used again once its run was undone."
     )
-    queue: QueueName | None = Field(None, description="Its runs are worked on by `saga worker --queue NAME`.")
-    limits: Limits | None = Field(None, description="How many actions of this saga may be under way at once.")
     labels: dict[Name, TemplateText] | None = Field(None, description="Business keys a run is found by; see `input`.")
     input: Fields | None = Field(None, description="The input's fields: a JSON Schema each.")
     defaults: Defaults | None = Field(None, description="What steps inherit.")
     compensation: CompensationRules | None = Field(None, description="The saga-wide rules of undoing.")
     deadline: DurationText | None = Field(None, description="How long the whole run may take; then it is undone.")
+    queue: Name | None = Field(None, description="Who may run it: the workers of this queue.")
+    limits: Limits | None = Field(None, description="How much may happen at once, over all runs of this saga.")
     signals: dict[Name, Signal] | None = Field(None, description="The signals a run takes.")
     webhooks: dict[Name, Webhook] | None = Field(None, description="Signed requests that become signals or starts.")
     steps: dict[Name, Step] = Field(min_length=1, description="Run in the order written.")

@@ -58,7 +58,7 @@ class Trying(Part):
 class Acting(Forward, Trying, Arguments):
     """An action as a step."""
 
-    limits: Limits | None = Field(None, description="How many attempts of this step may be under way at once.")
+    limits: Limits | None = Field(None, description="How much of this step may happen at once, over all runs.")
 
 
 class CallStep(Acting):

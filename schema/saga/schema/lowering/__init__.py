@@ -7,6 +7,7 @@ know how mistakes are found; where steps stand in the text it is told (``places`
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -20,7 +21,6 @@ from saga.schema.language.fields import compose, gate, output_check
 from saga.schema.language.file import SagaFile
 from saga.schema.language.retry_rules import FORWARD_RETRY, UNDO_RETRY, merged
 from saga.schema.language.steps import Acting, BodyMap, EndStep, FailStep, Forward, SignalWait, WaitStep
-from saga.schema.language.words import Limits
 from saga.schema.lowering.actions import (
     BUILT_IN,
     Defaults,
@@ -63,13 +63,9 @@ def lower(file: SagaFile, source: Mapping[str, Value], text: str, places: Places
         labels={name: compile_template(text) for name, text in (file.labels or {}).items()},
         deadline=None if file.deadline is None else parse_duration(file.deadline),
         id_reuse=file.id_reuse or "never",
-        queue=file.queue or "default",
-        limits=_limits(file.limits),
+        queue=file.queue,
+        limit=None if file.limits is None else file.limits.running,
     )
-
-
-def _limits(said: Limits | None) -> compiled.Limits | None:
-    return None if said is None else compiled.Limits(said.running)
 
 
 def _defaults(file: SagaFile) -> Defaults:
@@ -156,9 +152,9 @@ def _step(
     common |= _forward(step, defaults)
     if isinstance(step, WaitStep):
         return compiled.Step(verb=Verb.WAIT, wait=_wait(step), can_time_out=times_out(step), **common)
-    action = lower_action(step, defaults.attempt_timeout)
-    retry, limits = merged(defaults.retry, step.retry), _limits(step.limits)
-    return compiled.Step(verb=action.verb, action=action, retry=retry, limits=limits, **common)
+    limit = None if step.limits is None else step.limits.running
+    action = replace(lower_action(step, defaults.attempt_timeout), limit=limit)
+    return compiled.Step(verb=action.verb, action=action, retry=merged(defaults.retry, step.retry), **common)
 
 
 def _forward(step: Forward, defaults: Defaults) -> dict[str, Any]:
