@@ -34,6 +34,9 @@ log = logging.getLogger("saga.worker")
 
 T = TypeVar("T")
 
+_DRAIN = 5.0
+"""Seconds for which nothing new is taken in hand, for the sake of a run that is to be worked on alone."""
+
 
 def tune_process() -> None:
     """For a process that does nothing but work on runs: collects garbage seldom, and never what was loaded at start.
@@ -83,7 +86,8 @@ class Worker:
         call_alone: Callable[[], None] | None = None,
     ) -> None:
         """``call_alone`` is called every second while runs are due that are to be worked on alone: it may start a
-        process with a worker for those. Without it they are taken when nothing else is in hand.
+        process with a worker for those. Without it one is taken when nothing else is in hand; for a few seconds the
+        worker takes nothing new, so that this may come to be.
         """
         self.definitions = definitions or Definitions(store)
         self.number = 0
@@ -94,6 +98,7 @@ class Worker:
         self._only = only
         self._call_alone = call_alone
         self._due_alone = False
+        self._drains_until = 0.0
         self._settings = settings or Settings()
         self._clock = DatabaseClock(0)
         self._ring = asyncio.Event()
@@ -200,12 +205,13 @@ class Worker:
         if freed:
             log.info("took over from workers that are gone: %d %s", freed, "run" if freed == 1 else "runs")
             self._ring.set()
-        self._due_alone = self._only is None and await self._store.due_alone(self.number)
+        was_due, self._due_alone = self._due_alone, self._only is None and await self._store.due_alone(self.number)
         if self._due_alone and not self._settings.alone:
             if self._call_alone is not None:
                 self._call_alone()
-            else:
-                self._ring.set()
+            elif not was_due:
+                self._drains_until = asyncio.get_running_loop().time() + _DRAIN
+            self._ring.set()
 
     async def _purge(self) -> None:
         """The oldest worker of a project does it."""
@@ -252,7 +258,11 @@ class Worker:
         free = self._settings.concurrency - busy
         if free <= 0 or engine.works_alone:
             return 0
-        alone = self._settings.alone or (self._due_alone and self._call_alone is None and not engine.live)
+        alone = self._settings.alone
+        if self._due_alone and self._call_alone is None and not alone:
+            alone = not engine.live
+            if not alone and asyncio.get_running_loop().time() < self._drains_until:
+                return 0
         began = self._clock.now()
         claimed = await self._store.claim(self.number, free, self._only, shares=shares, alone=alone)
         for run in claimed:

@@ -354,3 +354,21 @@ async def test_a_due_run_of_long_ago_and_an_unknown_run(postgres_world: Postgres
     assert await world.store.claim(worker, 1) == []
     assert [claimed.id for claimed in await world.store.claim(worker, 1)] == [run]
     assert await world.sql.fetchval("SELECT count(*) FROM saga.wake") == 0
+
+
+@pytest.mark.parametrize("request_", [("heartbeat", b"pg_try_advisory_lock"), ("claims", b"row_number")])
+async def test_a_worker_that_could_not_be_enlisted_is_not_kept_alive(
+    postgres_world: PostgresWorld, proxy: Proxy, far: Store, request_: tuple[str, bytes]
+) -> None:
+    world = postgres_world
+    stopped = proxy.stop_at(*request_)
+    with pytest.raises(StoreUnavailable):
+        await enlist(world, far)
+    assert stopped.done.is_set()
+    real = await enlist(world, far)
+    await world.sql.execute("UPDATE saga.worker SET renewed_at = '-infinity'")
+    await world.kill("heartbeat")
+    query = "SELECT count(*) FROM saga.worker WHERE renewed_at > '-infinity'"
+    await until(lambda: world.sql.fetchval(query), lambda renewed: renewed > 0)
+    await far.renew(real)
+    assert await world.sql.fetchval(f"{query} AND id <> $1", real) == 0

@@ -54,7 +54,11 @@ class Bell:
     async def add(self, worker: int) -> None:
         """A worker was enlisted: its liveness lock is held from now on. Raises StoreUnavailable."""
         self._alive[worker] = False
-        await self._hold(worker)
+        try:
+            await self._hold(worker)
+        except BaseException:
+            self.drop(worker)  # nobody will: it was not enlisted
+            raise
 
     def drop(self, worker: int) -> None:
         """A worker is gone."""

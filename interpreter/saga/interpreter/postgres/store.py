@@ -198,8 +198,12 @@ class PostgresStore:
     ) -> int:
         """See `Store.enlist`. Every hot statement is prepared and run once, empty: the first real one is quick."""
         hand = await self._leases.enlist(project, queues, only, host, pid, lease)
-        await self._writer.warm(hand.worker)
-        await self._claimer.warm(hand.worker)
+        try:
+            await self._writer.warm(hand.worker)
+            await self._claimer.warm(hand.worker)
+        except BaseException:
+            self._bell.drop(hand.worker)  # its lease runs out
+            raise
         self._hands.add(hand)
         return hand.worker
 
