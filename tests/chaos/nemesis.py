@@ -53,7 +53,7 @@ class Nemesis:
         self._orders: list[tuple[str, Fate]] = []
         self._zombies: set[int] = set()
         self._chores: set[asyncio.Task[None]] = set()
-        self._over = False
+        self._relents = self._over = False
         world.proxy.decide = self._decide
 
     async def begin(self) -> None:
@@ -91,6 +91,7 @@ class Nemesis:
     async def relent(self) -> None:
         """No more faults; waits for those under way."""
         self._orders.clear()
+        self._relents = True
         for _ in range(600):
             for chore in self._chores:
                 if chore.done() and (problem := chore.exception()) is not None:
@@ -153,9 +154,10 @@ class Nemesis:
 
     async def _zombie(self) -> None:
         """Stops a worker past its lease; somebody takes its place, and then it goes on as if nothing had happened."""
-        pid = self._victim()
-        if not pid:
-            return
+        while not (pid := self._victim()) or not self._world.forge.has_begun(pid):
+            await asyncio.sleep(0.1)
+            if self._relents:
+                return
         self._zombies.add(pid)
         self._world.forge.send(pid, signal.SIGSTOP)
         self._places[self._places.index(pid)] = 0

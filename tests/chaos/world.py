@@ -82,8 +82,12 @@ class Forge:
     async def begun(self, pid: int) -> None:
         """Waits until a worker is at work."""
         async with asyncio.timeout(30):
-            while not (self._logs[pid].exists() and " begun" in self._logs[pid].read_text()):
+            while not self.has_begun(pid):
                 await asyncio.sleep(0.02)
+
+    def has_begun(self, pid: int) -> bool:
+        """Whether a worker is, or was, at work: until then it is on no list from which it could be struck."""
+        return self._logs[pid].exists() and " begun" in self._logs[pid].read_text()
 
     def send(self, pid: int, number: signal.Signals) -> None:
         """Sends a signal to a worker that is still there."""

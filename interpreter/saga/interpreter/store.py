@@ -443,12 +443,15 @@ class Store(Protocol):
         """Takes due runs of the worker's queues (or only that one run), then loads them in a second statement.
 
         Sagas take turns: those with fewer runs in hand (``shares``) come first. ``alone``: takes one run that is worked
-        on alone (see `due_alone`); without it those are left.
+        on alone (see `is_due`); without it those are left.
         """
         ...
 
-    async def due_alone(self, worker: int) -> bool:
-        """Whether a run of the worker's queues is due that died twice with its worker (semantics.md 16)."""
+    async def is_due(self, worker: int, *, alone: bool = False) -> bool:
+        """Whether a run of the worker's queues is due; ``alone``: one that died twice with its worker (semantics 16).
+
+        A cheap question before a `claim`, which commits.
+        """
         ...
 
     async def prepared(self, worker: int, run: UUID, given: str, labels: str) -> None:
@@ -510,6 +513,13 @@ class Store(Protocol):
         """A transaction for an `sql` step; commits on leaving without an error. Memory raises NotImplementedError."""
         ...
 
-    async def listen(self, worker: int, ring: Callable[[], Awaitable[None] | None]) -> None:
-        """Calls ``ring`` soon after something new may be due for this worker. A hint only: polling goes on."""
+    async def listen(
+        self,
+        worker: int,
+        ring: Callable[[], Awaitable[None] | None],
+        knock: Callable[[], Awaitable[None] | None] | None = None,
+    ) -> None:
+        """Calls ``ring`` soon after something new may be due for this worker, and ``knock`` (else ``ring``) when a run
+        in its hand may have mail. A hint only: polling goes on.
+        """
         ...

@@ -97,6 +97,10 @@ class Worker:
         self._queues = queues
         self._only = only
         self._call_alone = call_alone
+        self._rung = True
+        self._knocked = True
+        self._mail_at = 0.0
+        """When to ask for mail although nobody has knocked."""
         self._due_alone = False
         self._drains_until = 0.0
         self._settings = settings or Settings()
@@ -123,7 +127,7 @@ class Worker:
         self._engine = Engine(
             self._store, self.number, self._clock, self._performer, self._failed, self._settings.concurrency
         )
-        await self._store.listen(self.number, self._ring.set)
+        await self._store.listen(self.number, self.ring, self._knock)
         await self._offer()
         relay = Relay(self._store, self.definitions, self.number, self._project)
         every = self._settings
@@ -140,6 +144,12 @@ class Worker:
 
     def ring(self) -> None:
         """Something may be due: look at once."""
+        self._rung = True
+        self._ring.set()
+
+    def _knock(self) -> None:
+        """A run in hand may have mail."""
+        self._knocked = True
         self._ring.set()
 
     def stop(self) -> None:
@@ -204,14 +214,14 @@ class Worker:
         freed = await self._store.sweep(self.number)
         if freed:
             log.info("took over from workers that are gone: %d %s", freed, "run" if freed == 1 else "runs")
-            self._ring.set()
-        was_due, self._due_alone = self._due_alone, self._only is None and await self._store.due_alone(self.number)
+            self.ring()
+        was_due = self._due_alone
+        self._due_alone = self._only is None and await self._store.is_due(self.number, alone=True)
         if self._due_alone and not self._settings.alone:
             if self._call_alone is not None:
                 self._call_alone()
             elif not was_due:
-                self._drains_until = asyncio.get_running_loop().time() + _DRAIN
-            self._ring.set()
+                self._drains_until = self._now() + _DRAIN
 
     async def _purge(self) -> None:
         """The oldest worker of a project does it."""
@@ -224,7 +234,7 @@ class Worker:
         held = await self._store.held(self.number)
         offered = [hold for hold in held if self._performer.offers(hold)]
         if offered and await self._store.offer(self.number, offered):
-            self._ring.set()
+            self.ring()
 
     async def _show(self) -> None:
         """Keeps the run rows of runs in hand at most a second behind."""
@@ -252,8 +262,11 @@ class Worker:
 
     async def _claim(self) -> int:
         engine = self.engine
-        for number in await self._store.mail(self.number):
-            engine.knock(number)
+        if self._knocked or self._now() >= self._mail_at:
+            self._knocked = False
+            for number in await self._store.mail(self.number):
+                engine.knock(number)
+            self._mail_at = self._now() + self._settings.idlest
         busy, shares = engine.shares()
         free = self._settings.concurrency - busy
         if free <= 0 or engine.works_alone:
@@ -261,8 +274,11 @@ class Worker:
         alone = self._settings.alone
         if self._due_alone and self._call_alone is None and not alone:
             alone = not engine.live
-            if not alone and asyncio.get_running_loop().time() < self._drains_until:
+            if not alone and self._now() < self._drains_until:
                 return 0
+        rung, self._rung = self._rung or self._only is not None, False
+        if not rung and not await self._store.is_due(self.number, alone=alone):
+            return 0
         began = self._clock.now()
         claimed = await self._store.claim(self.number, free, self._only, shares=shares, alone=alone)
         for run in claimed:
@@ -293,6 +309,9 @@ class Worker:
             found = await self._patiently(lambda: self._store.run(run.id))
             assert found is not None
             seen = found.mbox
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         while True:

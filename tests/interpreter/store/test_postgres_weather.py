@@ -192,15 +192,16 @@ async def test_a_claim_whose_answer_is_lost_is_not_forgotten(
     world = postgres_world
     worker = await enlist(world, far)
     mine = await start(world, far, worker)
-    for answers in range(3):
+    for answers in range(2):
         run, other = await world.started(), await world.started()
+        await world.store.send([signal(run)])  # else there were nothing to load
         proxy.swallow("claims", after=answers)
         with pytest.raises(StoreUnavailable):
             await far.claim(worker, 1)
         claimed = await far.claim(worker, 10)
         assert {(one.id, one.lost) for one in claimed} == {(run, True), (other, False)}
         for one in claimed:
-            change = Change(one.id, 0, 0, Status.COMPLETED)
+            change = Change(one.id, 0, one.mbox, Status.COMPLETED)
             assert (await far.write(worker, Batch(changes=[change]))).changes == {one.id}
     assert await far.claim(worker, 10) == []
     assert (await world.see(mine)).owner == worker
@@ -212,6 +213,7 @@ async def test_what_was_claimed_before_the_weather_changed_is_handed_over(
     world = postgres_world
     worker = await enlist(world, far)
     first = await world.started()
+    await world.store.send([signal(first)])
     proxy.swallow("claims", after=1)
     with pytest.raises(StoreUnavailable):
         await far.claim(worker, 10)

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -39,30 +39,35 @@ class Claimer:
         """Prepares and plans the statements by running them empty."""
         await self._link.ask(statements.CLAIM, worker, 0, [], 1, 0, [], [], [])
         await self._link.ask(statements.CLAIM_RUN, worker, UUID(int=0), False)
-        await self._link.ask(statements.LOAD_JOURNAL, [], 0)
-        await self._link.ask(statements.LOAD_INBOX, [], [])
+        await self._link.ask(statements.LOAD, [], [])
+        await self._link.ask(statements.DUE, 0, [], 1)
 
     async def claim_due(self, hand: Hand, limit: int, shares: Sequence[Share], alone: bool) -> list[Claimed]:
         """Due runs of the worker's queues, at most so many; or one of those that are worked on ``alone``."""
         sagas, held, room = zip(*shares, strict=True) if shares else ((), (), ())
         lane, most = (-1, 1) if alone else (1, limit)
-        return await self._gathered(
-            hand, statements.CLAIM, hand.project, list(hand.queues), lane, most, sagas, held, room
-        )
+        claim = (statements.CLAIM, hand.project, list(hand.queues), lane, most, sagas, held, room)
+        return await self._gathered(hand, most, [claim])
+
+    async def is_due(self, hand: Hand, alone: bool) -> bool:
+        """Whether there is something to claim. Costs no commit, as a claim does."""
+        return bool(await self._link.ask(statements.DUE, hand.project, list(hand.queues), -1 if alone else 1))
 
     async def claim_run(self, hand: Hand, run: UUID, due_or_not: bool) -> list[Claimed]:
         """One run, if it is unowned, open, not held and, unless ``due_or_not``, due."""
-        return await self._gathered(hand, statements.CLAIM_RUN, run, due_or_not)
+        return await self._gathered(hand, 1, [(statements.CLAIM_RUN, run, due_or_not)])
 
-    async def _gathered(self, hand: Hand, sql: str, *arguments: object) -> list[Claimed]:
-        """Runs a claim. What was claimed earlier without our knowing is handed over even when this one fails."""
+    async def _gathered(self, hand: Hand, limit: int, asked: list[tuple[Any, ...]]) -> list[Claimed]:
+        """Runs the claims one after the other. What was claimed is handed over even when a later one fails."""
         taken: list[_Taken] = []
         async with self._turn:
             certain = True
             try:
                 if hand.unsure_of_claims:
                     taken += await self._recovered(hand)
-                taken += await self._taken(hand, sql, hand.worker, *arguments)
+                for sql, *arguments in asked:
+                    if len(taken) < limit:
+                        taken += await self._taken(hand, sql, hand.worker, *arguments)
             except StoreUnavailable:
                 if not taken:
                     raise
@@ -102,14 +107,19 @@ class Claimer:
             return []
         runs = [row[0] for row in rows]
         await hand.settled(runs)
+        known = [row for row in rows if lost or row[1] > 1 or row[12] > row[13]]  # of the others there is nothing yet
+        journals: dict[UUID, list[Row]] = {}
+        inboxes: dict[UUID, list[InboxRow]] = {}
         try:
-            journal = await self._link.fetch(statements.LOAD_JOURNAL, runs, 0)
-            inbox = await self._link.fetch(statements.LOAD_INBOX, runs, [row[13] for row in rows])
+            if known:
+                loaded = await self._link.fetch(statements.LOAD, [row[0] for row in known], [row[13] for row in known])
+                for run, group in groupby((row for row in loaded if row[7] is None), _first):
+                    journals[run] = [Row._make(row[:7]) for row in group]
+                for run, group in groupby((row for row in loaded if row[7] is not None), _first):
+                    inboxes[run] = [InboxRow(row[0], row[1], row[2], row[7], row[8], row[6], row[5]) for row in group]
+            await self._pools.know_queues(row[4] for row in rows)
         except Exception as error:
             raise self._translated(error) from error
-        await self._pools.know_queues(row[4] for row in rows)
-        journals = {run: [Row._make(row) for row in group] for run, group in groupby(journal, _first)}
-        inboxes = {run: [InboxRow._make(row) for row in group] for run, group in groupby(inbox, _first)}
         return [(self._claimed(row, journals.get(row[0], []), inboxes.get(row[0], []), lost), row[1]) for row in rows]
 
     def _claimed(self, row: asyncpg.Record, journal: list[Row], inbox: list[InboxRow], lost: bool) -> Claimed:

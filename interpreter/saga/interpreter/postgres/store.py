@@ -234,10 +234,9 @@ class PostgresStore:
             return await self._claimer.claim_run(hand, run, due_or_not=False)
         return await self._claimer.claim_due(hand, limit, shares, alone)
 
-    async def due_alone(self, worker: int) -> bool:
-        """See `Store.due_alone`."""
-        hand = self._hands.of(worker)
-        return bool(await self._claims.ask(statements.DUE_ALONE, hand.project, list(hand.queues)))
+    async def is_due(self, worker: int, *, alone: bool = False) -> bool:
+        """See `Store.is_due`."""
+        return await self._claimer.is_due(self._hands.of(worker), alone)
 
     async def prepared(self, worker: int, run: UUID, given: str, labels: str) -> None:
         """See `Store.prepared`."""
@@ -305,8 +304,8 @@ class PostgresStore:
         """See `Store.transaction`."""
         return self._transactions.open(self._hands.of(worker).worker)
 
-    async def listen(self, worker: int, ring: Ring) -> None:
+    async def listen(self, worker: int, ring: Ring, knock: Ring | None = None) -> None:
         """See `Store.listen`."""
         hand = self._hands.of(worker)
         queues = [queue_name(hand.project, queue) for queue in hand.queues]
-        await self._bell.listen(worker, [worker_name(worker), *queues], ring)
+        await self._bell.listen(worker, {**dict.fromkeys(queues, ring), worker_name(worker): knock or ring})
