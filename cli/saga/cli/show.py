@@ -83,7 +83,8 @@ def _show_run(story: Following, mail: list[Mail]) -> None:
     if run.incomplete:
         about += ", rollback incomplete"
     say(out(), headline(run.address, story.status, shown, run.outcome, spent), Text(about, style="dim"), "")
-    say(out(), *tree(story.timeline, now, held=run.hold is not None), "")
+    if run.prepared or not run.status.ended:  # else it never began: its input does not fit
+        say(out(), *tree(story.timeline, now, held=run.hold is not None), "")
     say(out(), *columns(_facts(story, mail)))
     for each in advice(run, story.timeline):
         say(err(), "", Text(visible(each.sentence), style="yellow"), *(f"  {command}" for command in each.commands))
@@ -97,7 +98,9 @@ def _facts(story: Following, mail: list[Mail]) -> list[list[Text]]:
         facts.append(("labels", "  ".join(f"{name}={value}" for name, value in labels.items())))
     facts += [("signal", f"{each.name} {compact(each.payload)}, {each.fate}") for each in mail]
     error: Any = None if run.error is None else load(run.error)
-    if error is not None and "output" in error:
+    if not run.prepared and error is not None:
+        facts.append(("error", str(error["message"])))
+    elif error is not None and "output" in error:
         facts.append(("output", f"could not be computed: {error['output']}"))
     elif run.output is not None:
         facts.append(("output", compact(story.output)))

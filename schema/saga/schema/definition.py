@@ -107,6 +107,8 @@ class Action:
     """An attempt that has not been heard of for so long is cut off."""
     queue: str | None = None
     """Who performs it (semantics.md 35). None: whoever works on the run."""
+    limit: int | None = None
+    """How many of it may run at once, over all runs and workers."""
 
     @property
     def remote(self) -> bool:
@@ -296,14 +298,6 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How much may go on at once, all workers together (docs/decisions/0016)."""
-
-    running: int
-    """Attempts under way."""
-
-
-@dataclass(frozen=True, slots=True)
 class FailWhen:
     """One line of ``fail_when``: the error code and the condition over ``output``."""
 
@@ -358,8 +352,6 @@ class Step:
     output_check: Validator | None = None
     status: str | None = None
     """The business status shown from here on."""
-    limits: Limits | None = None
-    """CALL, HTTP, SQL: for the attempts of this step, forward ones only."""
     at_most_once: bool = False
     """One attempt and no more, whatever happens to it (semantics.md 8)."""
 
@@ -478,10 +470,10 @@ class Definition:
     deadline: int | None
     id_reuse: str = "never"
     """``never`` or ``after_undone``."""
-    queue: str = "default"
-    """Where workers look for its runs (semantics.md 35)."""
-    limits: Limits | None = None
-    """For all attempts of all its runs, undos too."""
+    queue: str | None = None
+    """The pool of its runs (semantics.md 35). None: the project's."""
+    limit: int | None = None
+    """How many of its actions may run at once, over all runs and workers."""
     schedule: Schedule | None = None
     invariants: tuple[Invariant, ...] = ()
     """In file order; one without a name is called by its number."""
