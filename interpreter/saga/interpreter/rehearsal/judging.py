@@ -37,6 +37,7 @@ class Miss:
     diff: list[str] = field(default_factory=list)
     code: str = "SAGA710"
     came: object = UNKNOWN
+    hint: str = ""
 
 
 def judge(expect: object, story: RunStory | None, whole: Rehearsed, at: Pointer, *, final: bool) -> list[Miss]:
