@@ -130,22 +130,27 @@ class Nemesis:
                 if pid not in self._world.forge.alive and not self._over:
                     await self._employ(place)
 
-    def _victim(self) -> int:
-        awake = [pid for pid in self._places if pid in self._world.forge.alive and pid not in self._zombies]
-        return self._draw.choice(awake) if awake else 0
+    async def _victim(self) -> int:
+        """A worker at work; after 5 seconds without one, 0."""
+        for _ in range(50):
+            awake = [pid for pid in self._places if self._world.forge.at_work(pid) and pid not in self._zombies]
+            if awake:
+                return self._draw.choice(awake)
+            await asyncio.sleep(0.1)
+        return 0
 
     async def _kill(self) -> None:
-        if pid := self._victim():
+        if pid := await self._victim():
             self._world.forge.send(pid, signal.SIGKILL)
             self.faults["kill"] += 1
 
     async def _leave(self) -> None:
-        if pid := self._victim():
+        if pid := await self._victim():
             self._world.forge.send(pid, signal.SIGTERM)
             self.faults["leave"] += 1
 
     async def _nap(self) -> None:
-        if pid := self._victim():
+        if pid := await self._victim():
             self._world.forge.send(pid, signal.SIGSTOP)
             await asyncio.sleep(self._plague.lease / 4)
             self._world.forge.send(pid, signal.SIGCONT)
@@ -153,7 +158,7 @@ class Nemesis:
 
     async def _zombie(self) -> None:
         """Stops a worker past its lease; somebody takes its place, and then it goes on as if nothing had happened."""
-        pid = self._victim()
+        pid = await self._victim()
         if not pid:
             return
         self._zombies.add(pid)

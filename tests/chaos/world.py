@@ -82,8 +82,12 @@ class Forge:
     async def begun(self, pid: int) -> None:
         """Waits until a worker is at work."""
         async with asyncio.timeout(30):
-            while not (self._logs[pid].exists() and " begun" in self._logs[pid].read_text()):
+            while not self.at_work(pid):
                 await asyncio.sleep(0.02)
+
+    def at_work(self, pid: int) -> bool:
+        """Whether a worker is there and has enlisted: before that there is nothing to lose with it."""
+        return pid in self.alive and self._logs[pid].exists() and " begun" in self._logs[pid].read_text()
 
     def send(self, pid: int, number: signal.Signals) -> None:
         """Sends a signal to a worker that is still there."""

@@ -1,6 +1,7 @@
 """`saga verify`: right sagas are proved, and each deliberately wrong one is caught with its shortest story.
 
-What is wrong stands in `broken/NAME.yaml`, what is to be said of it in `broken/NAME.txt`; `python tests/cli/test_verify.py`
+What is wrong stands in `broken/NAME.yaml`, what is to be said of it in `broken/NAME.txt`;
+`python tests/cli/test_verify.py`
 writes the texts anew, to be read in the diff.
 """
 

@@ -42,7 +42,18 @@ def test_right_files_load_without_a_word(file: Path) -> None:
 
 
 def test_the_examples_are_there() -> None:
-    assert [file.stem for file in EXAMPLES] == ["checkout", "order", "refund"]
+    assert [file.stem for file in EXAMPLES] == [
+        "approval",
+        "bundle",
+        "checkout",
+        "fulfilment",
+        "order",
+        "refund",
+        "renewal",
+        "ticketing",
+        "transfer",
+        "trip",
+    ]
 
 
 def test_late_payments_are_input_of_refund() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from saga.cli.paths import worker_command
+from saga.cli.paths import queue_words, worker_command
 from saga.cli.wiring import Here
 from saga.interpreter.project import Project, find_project
-from saga.interpreter.store import RunRow
+from saga.interpreter.store import RunFilter, RunRow
 
 LATEST = "@latest"
 
@@ -23,7 +23,7 @@ async def find_run(here: Here, address: str) -> RunRow:
     project = await project_here(here)
     saga, slash, last = address.rpartition("/")
     if slash and last == LATEST:
-        found = await here.store.runs(project=project, saga=saga, limit=1)
+        found = await here.store.runs(RunFilter(project, saga), limit=1)
         if found:
             return found[0]
     return await here.client.find(address, project)
@@ -36,11 +36,12 @@ async def who_works(here: Here, run: RunRow) -> tuple[bool, str]:
 
 
 async def command_for(here: Here, run: RunRow) -> str:
-    """The command that works on a run's project."""
+    """The command that works on a run."""
     name = (await here.store.projects()).get(run.project, "")
     mine = find_project(Path.cwd())
     if mine.name == name:
-        return worker_command(mine)
+        return worker_command(mine, run.queue)
     if Path(name).is_absolute():
-        return worker_command(Project(Path(name), name))
-    return f"saga worker  (in the folder of project {name})"
+        return worker_command(Project(Path(name), name), run.queue)
+    command = " ".join(["saga", "worker", *queue_words(run.queue)])
+    return f"{command}  (in the folder of project {name})"

@@ -10,9 +10,9 @@ import shlex
 from typing import Any, NamedTuple, cast
 
 from saga.cli.samples import sample, signal_line
-from saga.cli.timeline import Timeline
 from saga.interpreter import machine
 from saga.interpreter.store import RunRow
+from saga.interpreter.timeline import Timeline
 from saga.schema.values import load
 
 

@@ -137,11 +137,11 @@ def _of_files(problem: BaseException) -> Failure | None:
 
 
 def _of_runs(problem: BaseException) -> Failure | None:
-    from saga.interpreter.client import AmbiguousRun, Refused, UnknownRun, UnknownSignal
+    from saga.interpreter.client import AmbiguousRun, Refused, UnknownRun, UnknownSaga, UnknownSignal, UnknownStep
 
     if not isinstance(problem, Refused):
         return None
-    names = isinstance(problem, UnknownRun | AmbiguousRun | UnknownSignal)
+    names = isinstance(problem, UnknownRun | AmbiguousRun | UnknownSaga | UnknownSignal | UnknownStep)
     return Failure(Exit.USAGE if names else Exit.NOT_ALLOWED, problem.code, str(problem), problem.hint)
 
 

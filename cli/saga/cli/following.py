@@ -12,12 +12,12 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
 
-from saga.cli.timeline import Entry, Timeline
 from saga.cli.wiring import Here
-from saga.cli.words import standing
 from saga.interpreter import machine
+from saga.interpreter.standing import standing
 from saga.interpreter.status import Status
 from saga.interpreter.store import RunRow, StoreUnavailable
+from saga.interpreter.timeline import Entry, Timeline
 from saga.schema.values import Value, load
 
 _TICK = 0.08

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from saga.interpreter.status import Status
-from saga.interpreter.store import RunRow, Store
+from saga.interpreter.store import RunFilter, RunRow, Store
 from saga.interpreter.worker import Worker
 
 _LOOK = 0.25
@@ -16,20 +16,28 @@ _PAGE = 200
 _OPEN = tuple(status for status in Status if not status.ended)
 
 
-async def until_idle(store: Store, worker: Worker, project: int) -> None:
-    """Returns when no run of the project is in hand, due, or about to be tried again."""
+async def until_idle(store: Store, worker: Worker, project: int, queues: tuple[str, ...]) -> None:
+    """Returns when no run in these queues of the project is in hand, due, or about to be tried again."""
     quiet = 0
     while quiet < _LOOKS:
         await asyncio.sleep(_LOOK)
-        busy = bool(worker.engine.live) or await _work_is_left(store, project)
+        busy = bool(worker.engine.live) or await _work_is_left(store, project, queues)
         quiet = 0 if busy else quiet + 1
 
 
-async def _work_is_left(store: Store, project: int) -> bool:
+async def until_nobody_is_alone(store: Store, worker: Worker) -> None:
+    """Returns when no run is left that is to be worked on alone."""
+    quiet = 0
+    while quiet < _LOOKS:
+        await asyncio.sleep(_LOOK)
+        quiet = 0 if worker.engine.live or await store.due_alone(worker.number) else quiet + 1
+
+
+async def _work_is_left(store: Store, project: int, queues: tuple[str, ...]) -> bool:
     now, before = await store.now(), None
     while True:
-        page = await store.runs(project=project, statuses=_OPEN, before=before, limit=_PAGE)
-        if any(_goes_on(run, now) for run in page):
+        page = await store.runs(RunFilter(project, statuses=_OPEN, before=before), _PAGE)
+        if any(_goes_on(run, now) for run in page if run.queue in queues):
             return True
         if len(page) < _PAGE:
             return False

@@ -46,7 +46,7 @@ class Job:
 
     def worker_command(self) -> str:
         """The command that works on it."""
-        return worker_command(self.project, self.action_files if self.asked.actions else ())
+        return worker_command(self.project, self.definition.queue, self.action_files if self.asked.actions else ())
 
     def lacking(self) -> list[str]:
         """A sentence for each action that the saga calls and nobody has registered."""

@@ -7,16 +7,23 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from saga.interpreter.project import Project
+from saga.interpreter.starting import DEFAULT_QUEUE
 
 
-def worker_command(project: Project, actions: Iterable[Path] = ()) -> str:
-    """The command that works on a project's runs, as typed in the current folder."""
+def worker_command(project: Project, queue: str, actions: Iterable[Path] = ()) -> str:
+    """The command that works on a project's runs in a queue, as typed in the current folder."""
     here = Path.cwd()
     inside = project.file is not None and here.is_relative_to(project.folder)
     words = ["saga", "worker"] + ([] if inside or here == project.folder else [short(project.folder)])
+    words += queue_words(queue)
     for path in actions:
         words += ["--actions", short(path)]
     return shlex.join(words)
+
+
+def queue_words(queue: str) -> list[str]:
+    """The option that makes a worker work on this queue."""
+    return [] if queue == DEFAULT_QUEUE else ["--queue", queue]
 
 
 def short(path: Path) -> str:

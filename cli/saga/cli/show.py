@@ -13,12 +13,12 @@ from saga.cli.exits import Exit
 from saga.cli.following import Following
 from saga.cli.mail import Mail, read_mail
 from saga.cli.options import json_option, run_argument
-from saga.cli.records import event_record, story_record
 from saga.cli.screen import columns, err, note, out, print_json, say
 from saga.cli.telling import event_line
 from saga.cli.tree import headline, stamp, tree
 from saga.cli.wiring import execute, opened
 from saga.cli.words import compact, moment
+from saga.interpreter.records import event_record, story_record
 from saga.schema.problems import visible
 from saga.schema.values import load
 

@@ -14,7 +14,7 @@ from saga.cli.exits import Exit
 from saga.cli.failures import usage
 from saga.interpreter.actions.registry import Actions
 from saga.interpreter.project import Project, find_project
-from saga.schema.loader import check
+from saga.schema.loader import check, check_together
 from saga.schema.problem_formats import FORMATS, Format, render_problems
 from saga.schema.problems import DefinitionProblems, Problem, in_order
 from saga.schema.yaml_text.source import MAX_BYTES, decode
@@ -41,7 +41,7 @@ def validate(paths: tuple[Path, ...], form: str, as_json: bool, strict: bool) ->
     checked = Checked()
     for file in files:
         checked.add(file)
-    problems = checked.problems(strict=strict)
+    problems = checked.problems(strict=strict, whole=all(path.is_dir() for path in paths))
     if problems or chosen in _LOUD_WHEN_EMPTY:
         click.echo(render_problems(problems, checked.sources, chosen))
     click.echo(_summary(len(files), problems), err=True)
@@ -90,9 +90,9 @@ class Checked:
         if definition is not None and definition.functions():
             self._found += self._problems_of_calls(text, path, find_project(file))
 
-    def problems(self, *, strict: bool) -> tuple[Problem, ...]:
-        """All problems, in order. ``strict``: the warnings as errors."""
-        found = in_order(self._found)
+    def problems(self, *, strict: bool, whole: bool) -> tuple[Problem, ...]:
+        """All problems, in order. ``strict``: the warnings as errors. ``whole``: whole projects were checked."""
+        found = in_order([*self._found, *check_together(self.sources.items(), whole=whole)])
         return tuple(replace(problem, severity="error") for problem in found) if strict else found
 
     def _problems_of_calls(self, text: str, path: str, project: Project) -> Iterator[Problem]:

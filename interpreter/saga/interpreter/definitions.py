@@ -28,7 +28,14 @@ class Definitions:
     async def register(self, project: int, definition: Definition) -> DefinitionRow:
         """Stores a definition (a changed text becomes a draft of its version) and remembers it."""
         row = await self._store.register(
-            project, definition.name, definition.version, definition.digest, definition.text
+            project,
+            definition.name,
+            definition.version,
+            definition.digest,
+            definition.text,
+            queue=definition.queue,
+            computes_id=definition.id is not None,
+            reuses_id=definition.id_reuse == "after_undone",
         )
         self._known[row.id] = (row, definition)
         return row

@@ -9,34 +9,49 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from uuid import UUID
 
 from saga.interpreter import machine
 from saga.interpreter.actions.performing import Performer
 from saga.interpreter.alarms import Alarms
+from saga.interpreter.beginning import Beginning
 from saga.interpreter.clock import Clock
-from saga.interpreter.closing import change_for, outbox_for
+from saga.interpreter.closing import change_for
 from saga.interpreter.codec import decode, encode, event_of
 from saga.interpreter.flights import Flights, Foreseen
+from saga.interpreter.limits import LIMIT, beyond
 from saga.interpreter.live import Flight, LiveRun
 from saga.interpreter.machine.commands import CancelTimer, Command, End, Park, RunAction, StartTimer, StopAction
-from saga.interpreter.machine.events import FORWARD, ActionEvent, ActionRejected, AttemptsLost, Event, Timer, TimerFired
+from saga.interpreter.machine.events import (
+    FORWARD,
+    ActionEvent,
+    ActionRejected,
+    AttemptsLost,
+    Event,
+    Timer,
+    TimerFired,
+    UndoRequested,
+)
 from saga.interpreter.machine.state import Phase
+from saga.interpreter.outgoing import outbox_for
 from saga.interpreter.status import Status
 from saga.interpreter.store import (
+    ALONE_FROM,
     Batch,
     Change,
     Claimed,
     InboxRow,
     NewRun,
     Row,
+    Share,
     Store,
     StoreUnavailable,
 )
 from saga.interpreter.writer import Entry, Outcome, Writer
 from saga.schema.definition import Definition
-from saga.schema.values import Value, dump
+from saga.schema.values import Value, dump, load
 
 log = logging.getLogger("saga.engine")
 
@@ -46,24 +61,42 @@ _REFUSALS = 3
 WEATHER = 0.2
 """Seconds between two readings of an inbox while the database is away."""
 
+_ALONE = ("retry", "delay")
+"""Kinds of timers that race with no message."""
+
+_QUEUED = 50
+"""Runs of a saga whose attempts wait for their turn: enough to go on with at once when there is room."""
+
 LINGER = 5_000_000
 """A run whose next timer is due within so many microseconds stays in memory instead of being parked."""
 
 
 class Engine:
-    """The runs in one worker's hands. ``failed`` is told what ends the worker: being fenced, or a defect."""
+    """The runs in one worker's hands.
+
+    ``failed`` is told what ends the worker: being fenced, or a defect. ``sent`` is called when something is in the
+    outbox that is to be delivered.
+    """
 
     def __init__(
-        self, store: Store, worker: int, clock: Clock, performer: Performer, failed: Callable[[BaseException], None]
+        self,
+        store: Store,
+        worker: int,
+        clock: Clock,
+        performer: Performer,
+        failed: Callable[[BaseException], None],
+        concurrency: int,
+        sent: Callable[[], None] = lambda: None,
     ) -> None:
         self.live: dict[UUID, LiveRun] = {}
         self._store = store
         self._worker = worker
         self._clock = clock
         self._failed = failed
+        self._sent = sent
         self._loop = asyncio.get_running_loop()
         self._writer = Writer(store, worker, lambda: len(self.live), failed)
-        self._flights = Flights(store, worker, clock, performer, self)
+        self._flights = Flights(store, worker, clock, performer, self, concurrency)
         self._alarms = Alarms(clock, self._timer_due)
         self._ends: dict[UUID, list[asyncio.Future[Status]]] = {}
         self._questions: set[asyncio.Task[None]] = set()
@@ -80,38 +113,73 @@ class Engine:
                 state, commands = machine.start(definition, new.id, new.address, given, outcome.started)
                 run = LiveRun(new.id, new.project, new.queue, new.definition, definition, state)
                 self.live[new.id] = run
-                self._send_off(run, commands)
+                self._set_out(run, commands)
             if not begun.done():
                 begun.set_result(outcome.started is not None)
 
         self._writer.put(Entry(new.id, new, None, (), None, stored))
         return begun
 
-    def adopt(self, claimed: Claimed, definition: Definition, given: Value, read_at: int) -> None:
+    def adopt(self, claimed: Claimed, definition: Definition, beginning: Beginning, read_at: int) -> None:
         """Takes up a claimed run: replays its journal, then goes on where it stands.
 
         ``read_at``: a moment before its inbox was read; timers due later wait for another reading (semantics.md 17).
         """
-        state, commands = machine.start(definition, claimed.id, claimed.address, given, claimed.created_at)
+        state, commands = beginning.state(definition)
         run = LiveRun(claimed.id, claimed.project, claimed.queue, claimed.definition, definition, state)
+        run.parent = claimed.parent
         for row in claimed.rows:
             event = decode(row)
             machine.transition(definition, state, event)
-            run.seq = row.seq
+            run.seq, run.size = row.seq, run.size + len(row.data)
             run.seen = max(run.seen, getattr(event, "mseq", 0))
-        if claimed.rows:
-            commands = machine.resume(definition, state)
+        run.read = run.noted = run.seen
         run.shown = state.shown
+        run.alone = claimed.crashes >= ALONE_FROM
         self.live[run.id] = run
         run.unread = [message for message in claimed.inbox if message.mseq > run.seen]
         run.knocked = claimed.mbox > max(run.seen, *(message.mseq for message in run.unread), 0)
         lost = tuple(machine.open_attempts(definition, state)) if claimed.lost else ()
-        if lost:
+        if not claimed.rows and claimed.undoes is not None:
+            self._feed(run, self._wish_to_undo(claimed))
+        elif lost:
+            if not claimed.rows:
+                self._put_outbox(run, commands)
             self._feed(run, AttemptsLost(self._clock.now(), lost))
             self._alarms.set_all(run)
+        elif claimed.rows:
+            self._send_off(run, machine.resume(definition, state))
         else:
-            self._send_off(run, commands)
+            self._set_out(run, commands)
         self._pump(run, read_at)
+
+    def _wish_to_undo(self, claimed: Claimed) -> UndoRequested:
+        """The first event of an undo run: its input says who wants it and why."""
+        asked = load(claimed.input)
+        assert isinstance(asked, dict)
+        return UndoRequested(self._clock.now(), 0, str(asked.get("by", "")), str(asked.get("reason", "")))
+
+    def shares(self) -> tuple[int, list[Share]]:
+        """How many runs in hand do something, and what each saga has of them.
+
+        A run whose attempts all wait for their turn takes no room from others: its saga is given no more of them.
+        """
+        if self._flights.gate.is_full:
+            return len(self.live), []
+        held, waiting = Counter[str](), Counter[str]()
+        queued = self._flights.gate.waiting
+        for run in self.live.values():
+            (waiting if queued and run.waits_for_its_turn else held)[run.definition.name] += 1
+        shares = [
+            Share(saga, held[saga], max(0, _QUEUED - waiting[saga]) if waiting[saga] else None)
+            for saga in {**held, **waiting}
+        ]
+        return held.total(), shares
+
+    @property
+    def works_alone(self) -> bool:
+        """Whether a run is in hand beside which there shall be no other."""
+        return any(run.alone for run in self.live.values())
 
     def ended(self, run: UUID) -> asyncio.Future[Status]:
         """Completes with its status when the run has ended while in this worker's hands."""
@@ -146,6 +214,10 @@ class Engine:
             self.answer(run, ActionRejected(self._clock.now(), flight.ref, flight.number, "not_tried", message))
             return
         run.hold = (lacks, message)
+        self._let_go(run)
+
+    def _let_go(self, run: LiveRun) -> None:
+        """Parks a run that is held, once nothing of it is under way."""
         if not run.flights:
             self._close(run, [Park(machine.status(run.state), None, ())])
 
@@ -154,13 +226,15 @@ class Engine:
         state = run.state.copy()
         commands = machine.transition(run.definition, state, event)
         seq = run.seq + 1
-        return Foreseen(state, encode(run.id, seq, event), outbox_for(run, seq, commands), commands)
+        return Foreseen(state, encode(run.id, seq, event), outbox_for(run, state, seq, commands), commands)
 
     def journaled(self, run: LiveRun, foreseen: Foreseen) -> None:
         """A transaction has committed what was foreseen: on with the run."""
         run.turn_taken = False
         if not run.gone:
             run.state, run.seq = foreseen.state, foreseen.row.seq
+            if foreseen.outbox:
+                self._sent()
             self._send_off(run, foreseen.commands)
             self.turn_over(run)
 
@@ -180,11 +254,19 @@ class Engine:
     def _feed(self, run: LiveRun, event: Event) -> None:
         commands = machine.transition(run.definition, run.state, event)
         run.seq += 1
-        self._send(run, encode(run.id, run.seq, event), commands)
+        row = encode(run.id, run.seq, event)
+        run.size += len(row.data)
+        if run.hold is not None and run.hold[0].startswith(LIMIT) and run.state.phase is not Phase.FORWARD:
+            run.hold = None  # it may be undone
+        self._send(run, row, commands, getattr(event, "mseq", 0))
 
-    def _send(self, run: LiveRun, row: Row | None, commands: Sequence[Command]) -> None:
-        """Queues a row and, if the run can be let go now, the change that does it; carries commands out after that."""
+    def _send(self, run: LiveRun, row: Row | None, commands: Sequence[Command], read: int = 0) -> None:
+        """Queues a row and, if the run can be let go now, the change that does it; carries commands out after that.
+
+        ``read``: the message that the row takes from the inbox.
+        """
         change = self._change(run, commands)
+        outbox = () if row is None else outbox_for(run, run.state, run.seq, commands)
         run.pending += 1
         run.closing = change is not None
 
@@ -192,8 +274,11 @@ class Engine:
             run.pending -= 1
             if run.pending == 0 and run.calm is not None:
                 run.calm.set()
+            if outbox:
+                self._sent()
             if run.gone:
                 return
+            run.read = max(run.read, read)
             if outcome.bad is not None:
                 self._cannot_be_kept(run, outcome.bad)
             elif not outcome.row:
@@ -205,8 +290,29 @@ class Engine:
             else:
                 self._refused(run, commands)
 
-        outbox = () if row is None else outbox_for(run, run.seq, commands)
         self._writer.put(Entry(run.id, None, row, outbox, change, durable))
+
+    def _set_out(self, run: LiveRun, commands: Sequence[Command]) -> None:
+        """Begins a run that has no journal row yet."""
+        self._put_outbox(run, commands)
+        self._send_off(run, commands)
+
+    def _put_outbox(self, run: LiveRun, commands: Sequence[Command]) -> None:
+        """Sends out what the start itself wants. Whoever takes the run up before its first row does so again."""
+        outbox = outbox_for(run, run.state, 0, commands)
+        if not outbox:
+            return
+        run.pending += 1
+
+        def durable(outcome: Outcome) -> None:
+            run.pending -= 1
+            if run.pending == 0 and run.calm is not None:
+                run.calm.set()
+            self._sent()
+            if outcome.bad is not None and not run.gone:
+                self._cannot_be_kept(run, outcome.bad)
+
+        self._writer.put(Entry(run.id, None, None, outbox, None, durable))
 
     def _send_off(self, run: LiveRun, commands: Sequence[Command]) -> None:
         """Carries out commands whose event is durable already, or lets the run go."""
@@ -236,7 +342,7 @@ class Engine:
 
     def _counts(self, timer: tuple[int, Timer], read_at: int) -> bool:
         due, which = timer
-        return due <= (self._clock.now() if which.kind == "retry" else read_at)
+        return due <= (self._clock.now() if which.kind in _ALONE else read_at)
 
     # -- the inbox
 
@@ -288,6 +394,11 @@ class Engine:
     def _carry_out(self, run: LiveRun, commands: Sequence[Command]) -> None:
         if run.releasing:  # its attempts are declared lost, and its row may be another worker's by now
             return
+        if run.hold is None and run.state.phase is Phase.FORWARD:
+            run.hold = beyond(run)
+            if run.hold is not None:
+                self._let_go(run)
+                return
         for command in commands:
             if isinstance(command, RunAction):
                 self._flights.start(run, command)
@@ -299,7 +410,7 @@ class Engine:
                 self._alarms.cancel(run, command.timer)
 
     def _timer_due(self, run: LiveRun, timer: Timer) -> None:
-        if timer.kind == "retry":
+        if timer.kind in _ALONE:
             self._pump(run, 0)
         else:
             self._read_inbox(run)
@@ -351,7 +462,7 @@ class Engine:
                 wanted = machine.transition(run.definition, run.state, event)
                 run.seq += 1
                 batch.rows.append(encode(run.id, run.seq, event))
-                batch.outbox.extend(outbox_for(run, run.seq, wanted))
+                batch.outbox.extend(outbox_for(run, run.state, run.seq, wanted))
                 commands.extend(wanted)
             change = self._change(run, commands or machine.resume(run.definition, run.state)[-1:])
             batch.changes.extend([] if change is None else [change])
@@ -372,7 +483,7 @@ class Engine:
         self._flights.abandon(run)
         self._drop(run)
         problem = dump({"code": "not_storable", "message": why})
-        change = Change(run.id, run.seq - run.pending - 1, run.seen, Status.STUCK, problem=problem)
+        change = Change(run.id, max(0, run.seq - run.pending - 1), run.seen, Status.STUCK, problem=problem)
 
         def held(outcome: Outcome) -> None:
             if not outcome.change:
@@ -399,7 +510,9 @@ class Engine:
         run.releasing = True
         if run.closing or run.turn_taken:
             return
-        lost = tuple(machine.open_attempts(run.definition, run.state))
+        not_begun = {ref for ref, flight in run.flights.items() if not flight.begun}
+        attempts = machine.open_attempts(run.definition, run.state)
+        lost = tuple((ref, number) for ref, number in attempts if ref not in not_begun)
         self._flights.abandon(run)
         run.unread.clear()
         run.knocked = False

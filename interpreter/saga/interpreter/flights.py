@@ -11,11 +11,14 @@ import contextlib
 import logging
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from saga.interpreter.actions.answers import Answer, Missing, Ok, Postponed, Refusal, Unkeepable, Unknown
 from saga.interpreter.actions.performing import Attempt, Performer
+from saga.interpreter.admission import Gate, Limits
 from saga.interpreter.clock import Clock
+from saga.interpreter.heartbeats import Heartbeats
 from saga.interpreter.live import Flight, LiveRun
 from saga.interpreter.machine.commands import Command, RunAction, StopAction
 from saga.interpreter.machine.events import (
@@ -28,10 +31,12 @@ from saga.interpreter.machine.events import (
     OutputRefused,
     Ref,
 )
+from saga.interpreter.machine.places import spelled
 from saga.interpreter.machine.scope import key, scope
 from saga.interpreter.machine.state import State
 from saga.interpreter.store import NotCommitted, OutboxRow, Row, Store, StoreUnavailable, Transaction
-from saga.schema.definition import Verb
+from saga.schema.definition import Definition, Verb
+from saga.schema.values import Value
 
 log = logging.getLogger("saga.engine")
 
@@ -114,16 +119,20 @@ class _Lazy:
 class Flights:
     """The attempts of one worker."""
 
-    def __init__(self, store: Store, worker: int, clock: Clock, performer: Performer, desk: Desk) -> None:
+    def __init__(
+        self, store: Store, worker: int, clock: Clock, performer: Performer, desk: Desk, concurrency: int
+    ) -> None:
         self._store = store
         self._worker = worker
         self._clock = clock
         self._performer = performer
         self._desk = desk
+        self.gate = Gate(store, worker, concurrency, desk.fail)
         self._loop = asyncio.get_running_loop()
         self._limits: dict[int, dict[int, tuple[LiveRun, Flight]]] = {}
         """Attempts under way, by the tick in which they are cut off and their identity."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._heartbeats = Heartbeats(store, worker, desk.fail)
         self._ticker = self._loop.call_later(_TICK, self._tick)
         self._ticked = self._slot(self._loop.time())
 
@@ -132,45 +141,89 @@ class Flights:
         return int(seconds / _TICK)
 
     def start(self, run: LiveRun, command: RunAction) -> None:
-        """Makes an attempt."""
+        """Makes an attempt, when its turn comes."""
         ref = command.ref
         flight = Flight(ref, command.attempt, transactional=command.action.verb is Verb.SQL)
         run.flights[ref] = flight
-        flight.task = self._loop.create_task(self._fly(run, flight, _attempt(run, command)))
+        limits = _limits(run.definition, ref)
+        if not limits and self.gate.pass_by(run.definition.name):
+            self._take_off(run, flight, command)
+        else:
+            flight.ticket = self.gate.line_up(
+                run.definition.name, limits, partial(self._take_off, run, flight, command)
+            )
+
+    def _take_off(self, run: LiveRun, flight: Flight, command: RunAction) -> None:
+        attempt = _attempt(run, command)
+        flight.task = self._loop.create_task(self._fly(run, flight, attempt))
         self._tasks.add(flight.task)
-        flight.slot = self._slot(self._loop.time() + command.action.attempt_timeout / 1_000_000) + 1
+        flight.last_slot = self._slot(self._loop.time() + command.action.attempt_timeout / 1_000_000) + 1
+        if command.action.heartbeat is not None:
+            flight.patience = command.action.heartbeat / 1_000_000
+            attempt.beat = partial(self._beat, run, flight, command.key)
+        self._limit(run, flight)
+
+    def _limit(self, run: LiveRun, flight: Flight) -> None:
+        """Notes when the attempt is cut off, counted from now."""
+        flight.slot = flight.last_slot
+        if flight.patience is not None:
+            flight.slot = min(flight.slot, self._slot(self._loop.time() + flight.patience) + 1)
         self._limits.setdefault(flight.slot, {})[id(flight)] = (run, flight)
+
+    def _unlimit(self, flight: Flight) -> None:
+        limits = self._limits.get(flight.slot)
+        if limits is not None:
+            limits.pop(id(flight), None)
+
+    def _beat(self, run: LiveRun, flight: Flight, key: str, details: Value) -> None:
+        """The attempt is alive."""
+        if flight.answered:
+            return
+        self._unlimit(flight)
+        self._limit(run, flight)
+        if details is not None:
+            self._heartbeats.note(run, flight.ref, key, details)
 
     def stop(self, run: LiveRun, command: StopAction) -> None:
         """Asks an attempt to stop; it answers when it has."""
         flight = run.flights.get(command.ref)
-        if flight is not None and flight.number == command.attempt:
-            self._cancel(flight)
+        if flight is None or flight.number != command.attempt:
+            return
+        if not flight.begun:
+            self._loop.call_soon(self._answered, run, flight, Refusal("not_tried", "stopped before its turn came"))
+        self._cancel(run, flight)
 
     def abandon(self, run: LiveRun) -> None:
         """Lets go of every attempt of a run; their answers do not count any more."""
         for flight in run.flights.values():
             flight.answered = True
-            self._cancel(flight)
+            self._cancel(run, flight)
         run.flights.clear()
 
-    @staticmethod
-    def _cancel(flight: Flight) -> None:
-        if flight.task is not None and not flight.committing:
+    def _cancel(self, run: LiveRun, flight: Flight) -> None:
+        if flight.task is None:
+            if flight.ticket is not None:
+                self.gate.withdraw(flight.ticket)
+        elif not flight.committing:
             flight.task.cancel()
+            if not flight.begun and flight.task in self._tasks:  # then nothing of the task is ever run
+                self._landed(run, flight)
 
     async def settle(self, grace: float) -> None:
-        """Gives attempts so many seconds to end by themselves."""
+        """Gives attempts so many seconds to end by themselves; those that wait for their turn do not begin any more."""
+        self.gate.close()
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=grace)
 
     async def end(self) -> None:
         """Stops the ticker and waits for cancelled tasks."""
         self._ticker.cancel()
+        await self.gate.end()
         for task in list(self._tasks):
             task.cancel()
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=1)
+        await self._heartbeats.end()
 
     def _tick(self) -> None:
         now = self._slot(self._loop.time())
@@ -179,28 +232,36 @@ class Flights:
                 if not flight.answered:
                     self._cut_off(run, flight)
         self._ticked = now
+        self._heartbeats.look()
         self._ticker = self._loop.call_later(_TICK, self._tick)
 
     def _cut_off(self, run: LiveRun, flight: Flight) -> None:
         if flight.committing:
             return
-        late = "the attempt took longer than its attempt_timeout"
-        self._answered(run, flight, _nothing_known(flight, "attempt_timeout", late))
-        self._cancel(flight)
+        code, late = "attempt_timeout", "the attempt took longer than its attempt_timeout"
+        if flight.slot < flight.last_slot:
+            code, late = "heartbeat", "nothing was heard of the attempt for longer than its heartbeat"
+        self._answered(run, flight, _nothing_known(flight, code, late))
+        self._cancel(run, flight)
 
     async def _fly(self, run: LiveRun, flight: Flight, attempt: Attempt) -> None:
+        flight.begun = True
         try:
             await self._perform(run, flight, attempt)
         finally:
-            assert flight.task is not None
-            self._tasks.discard(flight.task)
-            limits = self._limits.get(flight.slot)
-            if limits is not None:
-                limits.pop(id(flight), None)
+            self._landed(run, flight)
+
+    def _landed(self, run: LiveRun, flight: Flight) -> None:
+        assert flight.task is not None
+        self._tasks.discard(flight.task)
+        self.gate.leave(run.definition.name, flight.ticket)
+        self._unlimit(flight)
 
     async def _perform(self, run: LiveRun, flight: Flight, attempt: Attempt) -> None:
         transaction = _Lazy(self._store, self._worker)
         try:
+            if attempt.beat is not None:
+                attempt.details = await self._heartbeats.recall(run, flight.ref, attempt.key, attempt.attempt)
             answer = await self._performer.perform(attempt, transaction)
             if transaction.opened is not None:
                 if isinstance(answer, Ok | Unkeepable) and not flight.answered:
@@ -271,6 +332,19 @@ class Flights:
         self._desk.journaled(run, foreseen)
 
 
+def _limits(definition: Definition, ref: Ref) -> Limits:
+    """The limits that an attempt is under: of its step, where it is no undo, and of the saga."""
+    step = definition.node(ref.step).limits if ref.undo == FORWARD else None
+    if step is None and definition.limits is None:
+        return ()
+    found: list[tuple[str, int]] = []
+    if step is not None:
+        found.append((f"{definition.name}/{definition.node(ref.step).name}", step.running))
+    if definition.limits is not None:
+        found.append((definition.name, definition.limits.running))
+    return tuple(found)
+
+
 def _nothing_known(flight: Flight, code: str, message: str) -> Answer:
     """What an attempt that was cut short answers: a statement was rolled back, of all else nobody knows."""
     return Refusal(code, message) if flight.transactional else Unknown(code, message)
@@ -285,14 +359,14 @@ def _attempt(run: LiveRun, command: RunAction) -> Attempt:
         run.id,
         state.address,
         definition.name,
-        step.name,
+        spelled(definition, ref),
         command.key,
         command.attempt,
         undo,
         command.action,
         command.arguments,
         state.started_at,
-        key(definition, state, Ref(ref.step)) if called else None,
+        key(definition, state, Ref(ref.step, ref.iteration)) if called else None,
         scope(definition, state, ref) if command.action.verb is Verb.HTTP else {},
     )
 

@@ -13,7 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+from saga.interpreter.access import AccessStore
+from saga.interpreter.repeats import RepeatStore
 from saga.interpreter.status import Status
+from saga.interpreter.task_store import TaskStore
 
 
 class StoreUnavailable(Exception):
@@ -34,6 +37,8 @@ class NotCommitted(Exception):
 
 NO_PROGRESS_KINDS = (6, 7)
 """Kinds of journal rows that are no progress when crashes are counted: attempts lost, timer fired (semantics.md 16)."""
+ALONE_FROM = 2
+"""From so many crashes on a run is worked on alone in its process; also in the function saga.lane of the schema."""
 CRASH_LIMIT = 5
 """A run taken over so often without progress is stuck until a message comes."""
 CRASHING = f'{{"code": "crashing", "message": "its worker died {CRASH_LIMIT} times without progress"}}'
@@ -65,13 +70,32 @@ class InboxRow(NamedTuple):
 
 
 class OutboxRow(NamedTuple):
-    """What a run sends out, stored in the commit of journal row ``seq``. ``kind``: ``start`` (another saga's run)."""
+    """What a run sends out, stored in the commit of journal row ``seq``; ``kind`` is one of `outgoing`.
+
+    What it wants from its very start has ``seq`` 0 and a negative ``n``. Rows of one run and ``lane`` are delivered in
+    order, and one that cannot be delivered holds up its lane; those without a lane are on their own.
+    """
 
     run: UUID
     seq: int
     n: int
     kind: str
     data: str
+    lane: str = ""
+
+
+EVENT = "emit"
+"""The kind of an outbox row that is an event for the world."""
+
+MOST_UNREAD = 10_000
+"""Signals that a run may have without having used them; another one is refused (semantics.md 22)."""
+
+
+class Parent(NamedTuple):
+    """Whose work a run does: the parent, and which of its steps as JSON text: ``[step, [iteration], undo]``."""
+
+    run: UUID
+    ref: str
 
 
 @dataclass(slots=True)
@@ -92,6 +116,10 @@ class NewRun:
     again: bool = False
     after_undone: bool = False
     """``id_reuse: after_undone``: a key whose run ended compensated may be used again."""
+    parent: Parent | None = None
+    """Not in `Batch.starts`: children are started from the outbox."""
+    undoes: UUID | None = None
+    """The ended run that this one undoes."""
 
 
 @dataclass(slots=True)
@@ -122,6 +150,32 @@ class Change:
     """JSON text."""
     incomplete: bool = False
     """Rollback incomplete (semantics.md 14)."""
+    unread: int = 0
+    """Signals that were read and that no step has taken yet."""
+
+
+class Share(NamedTuple):
+    """What a worker has of one saga: runs in hand, and how many more it wants at most (None: any number)."""
+
+    saga: str
+    held: int
+    room: int | None = None
+
+
+class Permit(NamedTuple):
+    """The right to make one attempt where a saga or a step has limits; ``n`` counts from 1 to the limit."""
+
+    name: str
+    """``checkout``, or of one step ``checkout/charge``."""
+    n: int
+
+
+class Want(NamedTuple):
+    """Permits that a worker would like: ``many`` of those that the limit ``running`` allows."""
+
+    name: str
+    running: int
+    many: int
 
 
 @dataclass(slots=True)
@@ -188,6 +242,34 @@ class RunRow:
     closed_at: int | None
     seq: int
     mbox: int
+    parent: Parent | None
+    undoes: UUID | None
+    root: UUID | None
+    """The topmost run of its family; None for that one itself."""
+    prepared: bool = True
+    """False: ``input`` is as saga.start_run was given it; the worker that claims the run checks and completes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs a list holds. Whatever is None or empty does not matter; all of the rest must fit."""
+
+    project: int | None = None
+    saga: str | None = None
+    statuses: tuple[Status, ...] = ()
+    shown: str | None = None
+    """The business status."""
+    labels: tuple[tuple[str, str], ...] = ()
+    waiting_for: str | None = None
+    since: int | None = None
+    """Created at or after this moment."""
+    until: int | None = None
+    """Created before this moment."""
+    before: UUID | None = None
+    """The cursor: the last id of the page before."""
+
+
+EVERY_RUN = RunFilter()
 
 
 @dataclass(slots=True)
@@ -212,6 +294,10 @@ class Claimed:
     mbox: int
     rows: list[Row]
     inbox: list[InboxRow]
+    parent: Parent | None = None
+    undoes: UUID | None = None
+    prepared: bool = True
+    """See `RunRow.prepared`; then give the input to `Store.prepared` before anything is journaled."""
 
 
 @dataclass(slots=True)
@@ -240,7 +326,11 @@ class Message:
 
 @dataclass(slots=True)
 class Delivery:
-    """The answer to a message: ``accepted``, ``duplicate``, ``ended`` (the run is; nothing stored) or ``unknown``."""
+    """The answer to a message: ``accepted``, or why nothing was stored.
+
+    ``duplicate``, ``ended`` (the run is), ``full`` (it has `MOST_UNREAD` signals; operators' requests get through), or
+    ``unknown`` (there is no such run).
+    """
 
     answer: str
     mseq: int = 0
@@ -272,8 +362,18 @@ class Transaction(Protocol):
         ...
 
 
-class Store(Protocol):
+class Store(TaskStore, Protocol):
     """Durable storage. Every method may raise StoreUnavailable; methods that take a worker may raise Fenced."""
+
+    @property
+    def repeats(self) -> RepeatStore:
+        """Where answers to requests with a key are kept."""
+        ...
+
+    @property
+    def access(self) -> AccessStore:
+        """Tokens, and the record of who changed what."""
+        ...
 
     async def close(self) -> None:
         """Lets go of every connection."""
@@ -292,8 +392,22 @@ class Store(Protocol):
         """The names of all projects by their numbers."""
         ...
 
-    async def register(self, project: int, name: str, version: int, digest: bytes, text: str) -> DefinitionRow:
-        """Stores a definition once per digest. The first text of a version is the version, others are its drafts."""
+    async def register(
+        self,
+        project: int,
+        name: str,
+        version: int,
+        digest: bytes,
+        text: str,
+        *,
+        queue: str = "default",
+        computes_id: bool = False,
+        reuses_id: bool = False,
+    ) -> DefinitionRow:
+        """Stores a definition once per digest. The first text of a version is the version, others are its drafts.
+
+        What comes after the text is for those who start runs without reading it: the SQL function saga.start_run.
+        """
         ...
 
     async def definition(self, number: int) -> DefinitionRow:
@@ -304,13 +418,17 @@ class Store(Protocol):
         """The definition registered last under that name."""
         ...
 
+    async def definitions(self, project: int) -> list[DefinitionRow]:
+        """Of every saga of a project the definition registered last, by name."""
+        ...
+
     # -- from outside
     async def start(self, run: NewRun) -> bool:
         """Stores a run for any worker to claim. False: the key is taken (see `by_address`)."""
         ...
 
     async def send(self, messages: Sequence[Message]) -> list[Delivery]:
-        """Stores messages, many in one statement; answers in the same order."""
+        """Stores messages, many in one statement; answers in the same order. See `Delivery`."""
         ...
 
     async def send_to_ended(self, message: Message, outbox: OutboxRow) -> Delivery:
@@ -328,24 +446,23 @@ class Store(Protocol):
         """One run."""
         ...
 
-    async def runs(
-        self,
-        *,
-        project: int | None = None,
-        saga: str | None = None,
-        statuses: Sequence[Status] = (),
-        shown: str | None = None,
-        label: tuple[str, str] | None = None,
-        waiting_for: str | None = None,
-        since: int | None = None,
-        before: UUID | None = None,
-        limit: int = 50,
-    ) -> list[RunRow]:
-        """Runs, newest first; ``before`` is the cursor (the last id of the page before)."""
+    async def these(self, runs: Sequence[UUID]) -> list[RunRow]:
+        """The runs with these ids, in any order."""
+        ...
+
+    async def runs(self, wanted: RunFilter = EVERY_RUN, limit: int = 50) -> list[RunRow]:
+        """Runs, newest first."""
         ...
 
     async def journal(self, run: UUID, after: int = 0) -> list[Row]:
         """Journal rows with a greater ``seq``, ascending."""
+        ...
+
+    async def tail(self, project: int, since: int, limit: int) -> list[Row]:
+        """Journal rows of all runs of a project with ``at`` no earlier than ``since``, by ``at``, run and ``seq``.
+
+        Rows become visible at their commit, which may be a little later than their ``at``: look back.
+        """
         ...
 
     async def inbox(self, run: UUID, after: int = 0) -> list[InboxRow]:
@@ -354,6 +471,10 @@ class Store(Protocol):
 
     async def outbox(self, run: UUID) -> list[OutboxRow]:
         """What the run has sent, delivered or not."""
+        ...
+
+    async def children(self, run: UUID) -> list[RunRow]:
+        """The runs that do the work of one of its steps, oldest first."""
         ...
 
     async def undelivered(self, run: UUID) -> list[str]:
@@ -393,8 +514,38 @@ class Store(Protocol):
         """
         ...
 
-    async def claim(self, worker: int, limit: int, only: UUID | None = None) -> list[Claimed]:
-        """Takes due runs of the worker's queues (or only that one run), then loads them in a second statement."""
+    async def claim(
+        self, worker: int, limit: int, only: UUID | None = None, *, shares: Sequence[Share] = (), alone: bool = False
+    ) -> list[Claimed]:
+        """Takes due runs of the worker's queues (or only that one run), then loads them in a second statement.
+
+        Sagas take turns: those with fewer runs in hand (``shares``) come first. ``alone``: takes one run that is worked
+        on alone (see `due_alone`); without it those are left. A worker that was enlisted for one run takes that run's
+        children too (semantics.md 32).
+        """
+        ...
+
+    async def due_alone(self, worker: int) -> bool:
+        """Whether a run of the worker's queues is due that died twice with its worker (semantics.md 16)."""
+        ...
+
+    async def prepared(self, worker: int, run: UUID, given: str, labels: str) -> None:
+        """Stores the input of a run in hand as its saga wants it, and its labels. JSON texts."""
+        ...
+
+    async def take_permits(self, worker: int, wants: Sequence[Want]) -> list[Permit]:
+        """Takes permits that nobody alive has; fewer than wanted when there are not so many. Safe to repeat."""
+        ...
+
+    async def give_permits(self, worker: int, permits: Sequence[Permit]) -> None:
+        """Gives permits back."""
+        ...
+
+    async def remove(self, runs: Sequence[tuple[UUID, int]]) -> list[UUID]:
+        """Removes ended runs for good, with their journal, messages and key; answers those that are gone.
+
+        Left alone are runs with undelivered messages, and those that got messages after the mailbox number given.
+        """
         ...
 
     async def claim_one(self, worker: int, run: UUID) -> list[Claimed]:
@@ -421,16 +572,33 @@ class Store(Protocol):
         """Takes over from workers that are dead; returns how many runs were freed. Two statements each, in order."""
         ...
 
-    async def take_outbox(self, worker: int, limit: int) -> list[OutboxRow]:
-        """Undelivered outbox rows of ended claims of this project, oldest first."""
+    async def mark_read(self, worker: int, read: Sequence[tuple[UUID, int]]) -> None:
+        """Notes up to which message runs in hand have journaled: what is unread is counted from there."""
+        ...
+
+    # -- what runs send out
+    async def take_outbox(self, worker: int, limit: int, events: bool = False) -> list[OutboxRow]:
+        """Undelivered outbox rows of this project, oldest first: the events, or all else.
+
+        They are this worker's to deliver until it is dead, or for a minute. No row is given out while one before it in
+        its lane is postponed or in another's hand.
+        """
         ...
 
     async def delivered(self, rows: Sequence[OutboxRow]) -> None:
         """Marks outbox rows as delivered."""
         ...
 
+    async def publish(self, rows: Sequence[OutboxRow]) -> None:
+        """Marks events as delivered and gives them, in this order, the next positions for readers (`events`)."""
+        ...
+
+    async def events(self, project: int, after: int = 0, limit: int = 100) -> list[tuple[int, OutboxRow]]:
+        """Published events with a greater position, ascending. No smaller position appears later."""
+        ...
+
     async def undeliverable(self, row: OutboxRow, problem: str) -> None:
-        """Notes why a row cannot be delivered and leaves it for a later try (not before 30 seconds)."""
+        """Notes why a row cannot be delivered and leaves it and its lane for a later try (not before 30 seconds)."""
         ...
 
     def transaction(self, worker: int) -> AbstractAsyncContextManager[Transaction]:

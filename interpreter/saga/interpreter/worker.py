@@ -13,21 +13,34 @@ import logging
 import os
 import random
 import socket
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 from saga.interpreter.actions.performing import Performer
+from saga.interpreter.beginning import beginning_of
 from saga.interpreter.clock import DatabaseClock
 from saga.interpreter.definitions import Definitions
+from saga.interpreter.deliveries import Deliveries
 from saga.interpreter.engine import Engine
-from saga.interpreter.relay import Relay
-from saga.interpreter.starting import DEFAULT_QUEUE
-from saga.interpreter.store import Fenced, Store, StoreUnavailable
-from saga.schema.definition import Definition
-from saga.schema.values import load
+from saga.interpreter.errands import Errands
+from saga.interpreter.project import Sink
+from saga.interpreter.relay import Relay, one_by_one
+from saga.interpreter.retention import Keep, purge
+from saga.interpreter.sinks import Publisher
+from saga.interpreter.starting import DEFAULT_QUEUE, prepare
+from saga.interpreter.status import Status
+from saga.interpreter.store import Batch, Change, Claimed, Fenced, Store, StoreUnavailable
+from saga.schema.values import ValueProblem, dump, parse
 
 log = logging.getLogger("saga.worker")
+
+T = TypeVar("T")
+
+_UNNOTED = 1_000
+"""Messages that a run in hand may have read without its row saying so."""
 
 
 def tune_process() -> None:
@@ -45,7 +58,7 @@ class Settings:
     """How a worker behaves. Times in seconds."""
 
     concurrency: int = 400
-    """Runs in hand at once."""
+    """Runs in hand at once, and attempts under way at once."""
     lease: float = 10.0
     grace: float = 0.5
     """How long attempts may go on when the worker is asked to stop."""
@@ -55,6 +68,11 @@ class Settings:
     """Between two claims while there is none."""
     sweep: float = 1.0
     offer: float = 2.0
+    keep: Keep = field(default_factory=Keep)
+    purge: float = 600.0
+    """Between two looks for runs that need not be kept any more."""
+    alone: bool = False
+    """Works only on runs that died twice with their worker, on one at a time (semantics.md 16)."""
 
 
 class Worker:
@@ -70,7 +88,14 @@ class Worker:
         only: UUID | None = None,
         settings: Settings | None = None,
         definitions: Definitions | None = None,
+        sinks: Mapping[str, Sink] | None = None,
+        call_alone: Callable[[], None] | None = None,
     ) -> None:
+        """``sinks``: where the events of a topic are sent (`saga.toml`).
+
+        ``call_alone`` is called every second while runs are due that are to be worked on alone: it may start a
+        process with a worker for those. Without it they are taken when nothing else is in hand.
+        """
         self.definitions = definitions or Definitions(store)
         self.number = 0
         self._store = store
@@ -78,6 +103,9 @@ class Worker:
         self._project = project
         self._queues = queues
         self._only = only
+        self._sinks = sinks or {}
+        self._call_alone = call_alone
+        self._due_alone = False
         self._settings = settings or Settings()
         self._clock = DatabaseClock(0)
         self._ring = asyncio.Event()
@@ -99,19 +127,40 @@ class Worker:
             self._project, self._queues, self._only, socket.gethostname(), os.getpid(), lease
         )
         self._clock.set(await self._store.renew(self.number))
-        self._engine = Engine(self._store, self.number, self._clock, self._performer, self._failed)
-        await self._store.listen(self.number, self._ring.set)
+        deliver = one_by_one(self._store, Deliveries(self._store, self.definitions, self._project).deliver)
+        relay = Relay(self._store, self.number, deliver, self._settings.idlest)
+        name = (await self._store.projects())[self._project]
+        publisher = Publisher(self._store, name, self._sinks, self._performer.http, self._performer.secrets)
+        events = Relay(self._store, self.number, publisher.publish, self._settings.idlest, events=True)
+
+        def sent() -> None:
+            relay.wake()
+            events.wake()
+
+        self._engine = Engine(
+            self._store, self.number, self._clock, self._performer, self._failed, self._settings.concurrency, sent
+        )
+        errands = Errands(self._store, self.definitions, self._performer, self._project, self._queues)
+
+        def ring() -> None:
+            self._ring.set()
+            errands.wake()
+
+        await self._store.listen(self.number, ring)
         await self._offer()
-        relay = Relay(self._store, self.definitions, self.number, self._project)
         every = self._settings
-        for name, work, pause in (
+        for task, work, pause in (
             ("lease", self._renew, every.lease / 3),
             ("sweep", self._sweep, every.sweep),
             ("offer", self._offer, every.offer),
             ("show", self._show, 1.0),
-            ("relay", relay.deliver, every.idlest),
+            ("purge", self._purge, every.purge),
         ):
-            self._spawn(name, self._repeat(work, pause))
+            self._spawn(task, self._repeat(work, pause))
+        self._spawn("relay", relay.run())
+        self._spawn("events", events.run())
+        if self._only is None:
+            self._spawn("errands", errands.run(f"worker {self.number}", every.idlest))
         self._spawn("claim", self._claim_for_ever())
 
     def ring(self) -> None:
@@ -181,6 +230,19 @@ class Worker:
         if freed:
             log.info("took over from workers that are gone: %d %s", freed, "run" if freed == 1 else "runs")
             self._ring.set()
+        self._due_alone = self._only is None and await self._store.due_alone(self.number)
+        if self._due_alone and not self._settings.alone:
+            if self._call_alone is not None:
+                self._call_alone()
+            else:
+                self._ring.set()
+        await self._store.expire_tasks(self.number)
+
+    async def _purge(self) -> None:
+        """The oldest worker of a project does it."""
+        first = min((worker.id for worker in await self._store.workers() if worker.project == self._project), default=0)
+        if first == self.number and (removed := await purge(self._store, self._project, self._settings.keep)):
+            log.info("removed %d ended %s by age", removed, "run" if removed == 1 else "runs")
 
     async def _offer(self) -> None:
         """Wakes runs that were held for want of something this worker has."""
@@ -197,6 +259,12 @@ class Worker:
             await self._store.show(self.number, shown)
             for run, (_, word) in zip(changed, shown, strict=True):
                 run.shown = word
+        read = [(run.id, run.read) for run in self.engine.live.values() if run.read - run.noted >= _UNNOTED]
+        if read:
+            await self._store.mark_read(self.number, read)
+            for number, mseq in read:
+                if number in self.engine.live:
+                    self.engine.live[number].noted = mseq
 
     async def _claim_for_ever(self) -> None:
         every = self._settings
@@ -217,20 +285,48 @@ class Worker:
         engine = self.engine
         for number in await self._store.mail(self.number):
             engine.knock(number)
-        free = self._settings.concurrency - len(engine.live)
-        if free <= 0:
+        busy, shares = engine.shares()
+        free = self._settings.concurrency - busy
+        if free <= 0 or engine.works_alone:
             return 0
+        alone = self._settings.alone or (self._due_alone and self._call_alone is None and not engine.live)
         began = self._clock.now()
-        claimed = await self._store.claim(self.number, free, self._only)
+        claimed = await self._store.claim(self.number, free, self._only, shares=shares, alone=alone)
         for run in claimed:
-            engine.adopt(run, await self._definition(run.definition), load(run.input), began)
+            await self._adopt(run, began)
         return len(claimed)
 
-    async def _definition(self, number: int) -> Definition:
-        """The definition of a claimed run. It is in our hands now: it is not let go because the weather changed."""
+    async def _adopt(self, run: Claimed, began: int) -> None:
+        _, definition = await self._patiently(partial(self.definitions.get, run.definition))
+        if not run.prepared:
+            try:
+                given, labels = prepare(definition, parse(run.input, what="the input"))
+            except ValueProblem as problem:
+                await self._turn_away(run, problem)
+                return
+            await self._patiently(lambda: self._store.prepared(self.number, run.id, dump(given), labels))
+            run.input = dump(given)
+        beginning = await self._patiently(partial(beginning_of, self._store, run))
+        self.engine.adopt(run, definition, beginning, began)
+
+    async def _turn_away(self, run: Claimed, problem: ValueProblem) -> None:
+        """A run whose input does not fit has done nothing: it ends undone, with the reason."""
+        log.warning("%s cannot begin: %s", run.address, problem.message)
+        error = dump({"code": problem.code, "message": problem.message})
+        seen = run.mbox
+        while True:
+            change = Change(run.id, 0, seen, Status.COMPENSATED, outcome="failed", error=error)
+            if run.id in (await self._store.write(self.number, Batch(changes=[change]))).changes:
+                return
+            found = await self._patiently(lambda: self._store.run(run.id))
+            assert found is not None
+            seen = found.mbox
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What a claimed run needs. It is in our hands now: it is not let go because the weather changed."""
         while True:
             try:
-                return (await self.definitions.get(number))[1]
+                return await ask()
             except StoreUnavailable as problem:
                 log.warning("%s; trying again", problem)
                 await asyncio.sleep(self._settings.idlest)

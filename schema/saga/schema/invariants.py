@@ -1,32 +1,17 @@
-"""Invariants: what the author says must hold at every end of a run (`saga verify` proves it).
+"""Invariants in files of their own: what one may ask about a saga whose text is not to be touched.
 
-One subject: the text of an invariant and what it may ask. ``done(step)``, ``undone(step)`` and ``tried(step)`` are
-questions about steps; they are read as members, ``done.step``, so that the expression language stays as it is. This
-file must not know how invariants are proved.
+One subject: what an invariant reads that is not there. It must not know how invariants are proved.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
-from saga.schema.expressions import Expression, compile_expression
+from saga.schema.expressions import Expression
 from saga.schema.problems import closest
 
 QUESTIONS = ("done", "undone", "tried")
 ROOTS = (*QUESTIONS, "input", "steps", "outcome", "error", "run")
-_ASKED = re.compile(r"""\b(done|undone|tried)(\(\s*)(["']?)([A-Za-z_][A-Za-z0-9_]*)\3(\s*\))""")
-
-
-def compile_invariant(source: str) -> Expression:
-    """The condition of an invariant. Raises ExpressionProblem, with columns of the text as written."""
-    return compile_expression(_ASKED.sub(_member, source))
-
-
-def _member(found: re.Match[str]) -> str:
-    """``done("x")`` as ``done.x``, as long as before, so that columns stay."""
-    plain = f"{found[1]}.{found[4]}"
-    return plain + " " * (len(found[0]) - len(plain))
 
 
 def faults(condition: Expression, steps: Iterable[str], fields: Iterable[str]) -> Iterator[tuple[str, str, str]]:

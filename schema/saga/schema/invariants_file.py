@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from saga.schema.definition import Definition, Invariant, Place
-from saga.schema.expressions import ExpressionProblem
-from saga.schema.invariants import compile_invariant, faults
+from saga.schema.expressions import ExpressionProblem, compile_expression
+from saga.schema.invariants import faults
 from saga.schema.problems import DefinitionProblems, Problem
 from saga.schema.yaml_text.source import Mapping, Node, Scalar, Sequence, Span, position_in, read
 
@@ -56,7 +56,7 @@ def _invariant(name: str, node: Node, path: str, definition: Definition, problem
         return None
     source = node.value
     try:
-        condition = compile_invariant(source)
+        condition = compile_expression(source)
     except ExpressionProblem as problem:
         place = position_in(node, problem.column - 1)
         problems.append(Problem("SAGA301", problem.message, path, place.line, place.column, 1, problem.hint))

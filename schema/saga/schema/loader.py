@@ -7,7 +7,8 @@ know any rule of the language.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 
 from saga.schema import checks, shape
 from saga.schema.checks.findings import Finding
+from saga.schema.checks.project import across
 from saga.schema.checks.survey import survey
 from saga.schema.definition import Definition
 from saga.schema.language.file import SagaFile, read_file
@@ -37,7 +39,22 @@ def load(text: str, path: str) -> Definition:
 
 def check(text: str, path: str) -> tuple[Definition | None, tuple[Problem, ...]]:
     """The definition, unless there are errors, and all problems (errors and warnings) in the order of their places."""
-    return _check(text, path)
+    return _definition(text, path), _check(text, path).problems
+
+
+def check_together(texts: Iterable[tuple[str, str]], *, whole: bool) -> tuple[Problem, ...]:
+    """What is wrong between several files, given as path and text; each file's own problems are not told again.
+
+    Files with errors of their own are left out. ``whole``: they are all sagas of a project, so none may be missing.
+    """
+    found: dict[str, tuple[_Checked, Mapping]] = {}
+    for path, text in texts:
+        checked = _check(text, path)
+        if checked.tree is not None:
+            found[path] = checked, checked.tree
+    surveys = {path: survey(checked.file) for path, (checked, _) in found.items() if checked.file is not None}
+    problems = [problem_of(finding, found[path][1], path) for path, finding in across(surveys, whole=whole)]
+    return in_order(problems)
 
 
 def json_schema() -> dict[str, Any]:
@@ -46,18 +63,37 @@ def json_schema() -> dict[str, Any]:
     return schema
 
 
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """One file, as far as it could be read. ``tree`` and ``file`` are there where it has no errors."""
+
+    problems: tuple[Problem, ...]
+    tree: Mapping | None = None
+    file: SagaFile | None = None
+    source: Any = None
+
+
 @lru_cache(maxsize=128)
-def _check(text: str, path: str) -> tuple[Definition | None, tuple[Problem, ...]]:
+def _check(text: str, path: str) -> _Checked:
     tree, misread = scan(text, path)
     if tree is None:
-        return None, misread
+        return _Checked(misread)
     source: Any = to_value(tree)
     file, findings = _read(source, whole=not misread)
     found = [problem_of(finding, tree, path) for finding in findings if not explained(finding, tree, misread)]
     problems = in_order((*misread, *found))
     if file is None or any(problem.severity == "error" for problem in problems):
-        return None, problems
-    return lower(file, source, text, lambda pointer: key_at(tree, pointer).place), problems
+        return _Checked(problems)
+    return _Checked(problems, tree, file, source)
+
+
+@lru_cache(maxsize=128)
+def _definition(text: str, path: str) -> Definition | None:
+    checked = _check(text, path)
+    tree = checked.tree
+    if tree is None or checked.file is None:
+        return None
+    return lower(checked.file, checked.source, text, lambda pointer: key_at(tree, pointer).place)
 
 
 def explained(finding: Finding, tree: Mapping, misread: tuple[Problem, ...]) -> bool:

@@ -11,9 +11,10 @@ import asyncpg
 import pytest
 from store_world import PostgresWorld
 
-from saga.interpreter.postgres import definitions, lease_statements, messages, questions, statements
+from saga.interpreter.postgres import definitions, lease_statements, outbox, questions, removal, statements, tasks
 from saga.interpreter.postgres.connections import ENGINE_SETTINGS
 
+TASKS = ("OFFER", "TAKE", "BEAT", "ANSWER", "WHY_NOT_ANSWERED", "WITHDRAW", "EXPIRE", "ALL", "NOTE", "PROGRESS")
 WRITES = {name: getattr(statements, name) for name in ("WRITE_ROWS", "WRITE_RUNS", "WRITE_ALL", "WRITE_AGAIN")}
 OTHERS = {
     **{
@@ -21,7 +22,8 @@ OTHERS = {
         for name in (
             *("WRITTEN_STARTS", "WRITTEN_ROWS", "WRITTEN_CHANGES", "FREE_RUNS", "FENCE_STANDS", "START"),
             *("JOURNAL_IN_TRANSACTION", "CLAIM", "CLAIM_RUN", "LOCK_FENCE", "OWNED", "LOAD_JOURNAL", "LOAD_INBOX"),
-            *("SEND", "WHY_NOT_SENT", "SEND_TO_ENDED", "MAIL", "SHOW", "OFFER"),
+            *("SEND", "WHY_NOT_SENT", "SEND_TO_ENDED", "MAIL", "SHOW", "OFFER", "DUE_ALONE", "PREPARED"),
+            *("TAKE_PERMITS", "GIVE_PERMITS", "KEEP_PERMITS", "MARK_READ", "FAMILY_DUE"),
         )
     },
     **{name: getattr(lease_statements, name) for name in ("RENEW", "FELL", "ORPHANED", "FREE")},
@@ -32,8 +34,11 @@ OTHERS = {
     "LIST_STUCK": f"{questions._SELECT.format(runs='saga.run r')}"
     " WHERE r.project = $1 AND r.id < $3 AND r.status IN (4) ORDER BY r.id DESC LIMIT $2",
     "LIST_ALL": f"{questions._SELECT.format(runs='saga.run r')} ORDER BY r.id DESC LIMIT $1",
-    "TAKE_OUTBOX": messages._TAKE_OUTBOX,
-    "DELIVERED": messages._DELIVERED,
+    **{name: getattr(outbox, f"_{name}") for name in ("TAKE", "DELIVERED", "PUBLISH", "EVENTS", "UNDELIVERABLE")},
+    **{f"TASK_{name}": getattr(tasks, f"_{name}") for name in TASKS},
+    "CHILDREN": questions._CHILDREN,
+    "LOCK_ENDED": removal.LOCK,
+    "REMOVE": removal.REMOVE,
     "LATEST": definitions._LATEST,
 }
 
@@ -44,7 +49,10 @@ INSERT INTO saga.key (project, key, run) SELECT project, address, id FROM saga.r
 INSERT INTO saga.journal (run, at, worker, seq, step, attempt, kind, data)
 SELECT id, 0, 1, n, 1, 1, 1, '{}' FROM saga.run, generate_series(1, 2) s(n);
 INSERT INTO saga.inbox (run, mseq, kind, name, key, data) SELECT id, 1, 0, 'paid', address, '{}' FROM saga.run;
-INSERT INTO saga.outbox (run, seq, n, kind, data) SELECT id, 1, 0, 'start', '{}' FROM saga.run;
+INSERT INTO saga.outbox (run, seq, n, kind, data, project, lane) SELECT id, 1, 0, 'emit', '{}', 1, 'a' FROM saga.run;
+INSERT INTO saga.task (run, key, attempt, project, ref, topic, data, attempt_timeout)
+SELECT id, 'k', 1, 1, '[]', 'task:' || address, '{}', 1 FROM saga.run;
+INSERT INTO saga.progress (run, key, details) SELECT id, 'k', '{}' FROM saga.run;
 INSERT INTO saga.wake (pool, due, run) SELECT 1, now() + interval '1 hour', id FROM saga.run;
 """
 
@@ -102,3 +110,15 @@ async def test_lists_and_takeover_use_the_indexes_made_for_them(session: asyncpg
         assert index in used, (name, used)
     stuck = {node.get("Index Name") for node in await plan_of(session, OTHERS["LIST_STUCK"])}
     assert stuck & {"run_list", "run_stuck"}
+
+
+async def test_a_claim_reads_no_timers_that_are_not_due(session: asyncpg.Connection) -> None:
+    """A time that is not the same all through the statement would be no condition of the index."""
+    for name in ("CLAIM", "DUE_ALONE"):
+        scans = [node for node in await plan_of(session, OTHERS[name]) if node.get("Index Name") == "wake_pkey"]
+        reading = [
+            node for node in scans if node.get("Parent Relationship") != "Inner" or "run" not in node["Index Cond"]
+        ]
+        assert reading
+        for node in reading:
+            assert "due <=" in node["Index Cond"], (name, node)

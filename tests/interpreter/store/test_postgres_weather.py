@@ -210,13 +210,15 @@ async def test_what_was_claimed_before_the_weather_changed_is_handed_over(
     postgres_world: PostgresWorld, proxy: Proxy, far: Store
 ) -> None:
     world = postgres_world
-    worker = await far.enlist(world.project, ["first", "second"], None, "host", 1, LEASE)
-    first, second = world.new(queue="first"), world.new(queue="second")
-    assert await far.start(first)
-    assert await far.start(second)
-    proxy.swallow("claims", after=3)
-    assert [claimed.id for claimed in await far.claim(worker, 10)] == [first.id]
-    assert [claimed.id for claimed in await far.claim(worker, 10)] == [second.id]
+    worker = await enlist(world, far)
+    first = await world.started()
+    proxy.swallow("claims", after=1)
+    with pytest.raises(StoreUnavailable):
+        await far.claim(worker, 10)
+    second = await world.started()
+    proxy.stop_at("claims", b"row_number")
+    assert [claimed.id for claimed in await far.claim(worker, 10)] == [first]
+    assert [claimed.id for claimed in await far.claim(worker, 10)] == [second]
 
 
 async def test_mail_whose_answer_is_lost_is_not_forgotten(

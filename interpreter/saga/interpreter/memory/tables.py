@@ -6,12 +6,15 @@ Plain data and its small rules. It must not know who asks.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from saga.interpreter.memory.outbox import OutboxTable
 from saga.interpreter.status import Status
 from saga.interpreter.store import (
+    ALONE_FROM,
+    MOST_UNREAD,
     NO_PROGRESS_KINDS,
     Change,
     Claimed,
@@ -20,7 +23,11 @@ from saga.interpreter.store import (
     Message,
     NewRun,
     OutboxRow,
+    Parent,
+    Permit,
     Row,
+    Share,
+    Want,
 )
 from saga.interpreter.versions import version_label
 
@@ -41,8 +48,8 @@ class StoredWorker:
     mail: dict[UUID, None] = field(default_factory=dict)
 
     def may_claim(self, run: StoredRun) -> bool:
-        """Whether the run is of this worker's project and, if it works for one run only, that run."""
-        return run.project == self.project and self.only in (None, run.id)
+        """Whether the run is of this worker's project and, if it works for one run only, that run or its child."""
+        return run.project == self.project and self.only in (None, run.id, run.root)
 
 
 @dataclass(slots=True)
@@ -73,6 +80,10 @@ class StoredRun:
     error: str | None = None
     incomplete: bool = False
     closed_at: int | None = None
+    unread: int = 0
+    parent: Parent | None = None
+    root: UUID | None = None
+    undoes: UUID | None = None
     journal: list[Row] = field(default_factory=list)
     writers: list[int] = field(default_factory=list)
     """Who wrote each journal row."""
@@ -90,6 +101,11 @@ class StoredRun:
         return self.journal[-1].seq if self.journal else 0
 
     @property
+    def saga(self) -> str:
+        """The name in its address."""
+        return self.address.partition("/")[0]
+
+    @property
     def claimable(self) -> bool:
         """Whether a worker may have it."""
         return self.owner is None and not self.status.ended and self.hold is None
@@ -97,6 +113,10 @@ class StoredRun:
     def knows(self, message: Message) -> bool:
         """Whether that message came before."""
         return message.key is not None and (message.name, message.key) in self.keys
+
+    def is_full(self, message: Message) -> bool:
+        """Whether it has too many unused signals to take this one (semantics.md 22)."""
+        return message.kind == 0 and self.unread + self.mbox - self.read >= MOST_UNREAD
 
     def put(self, message: Message, now: int) -> int:
         """Puts a message into the mailbox; its number."""
@@ -113,7 +133,7 @@ class StoredRun:
         self.read, self.status, self.due, self.shown = change.seen, change.status, change.due, change.shown
         self.waiting, self.hold, self.problem = change.waiting, change.hold, change.problem
         self.outcome, self.output, self.error = change.outcome, change.output, change.error
-        self.incomplete = change.incomplete
+        self.incomplete, self.unread = change.incomplete, change.unread
         self.closed_at = now if change.status.ended else None
 
     def progress(self) -> int:
@@ -147,6 +167,8 @@ class StoredRun:
             mbox=self.mbox,
             rows=list(self.journal),
             inbox=self.inbox[self.read :],
+            parent=self.parent,
+            undoes=self.undoes,
         )
 
 
@@ -161,13 +183,11 @@ class Tables:
         self.keys: dict[tuple[int, str], UUID] = {}
         self.runs: dict[UUID, StoredRun] = {}
         self.workers: dict[int, StoredWorker] = {}
-        self.outbox: dict[tuple[UUID, int, int], OutboxRow] = {}
-        self.undelivered: dict[tuple[UUID, int, int], OutboxRow] = {}
-        self.problems: dict[tuple[UUID, int, int], str] = {}
-        self.postponed: dict[tuple[UUID, int, int], int] = {}
-        """When an outbox row that could not be delivered may be tried again."""
+        self.outbox = OutboxTable(clock)
         self._enlisted = 0
-        self._wake: dict[tuple[int, str], list[tuple[int, UUID]]] = {}
+        self._wake: dict[tuple[int, str, str, bool], list[tuple[int, UUID]]] = {}
+        """By project, queue, saga and whether these are worked on alone."""
+        self._permits: dict[tuple[int, Permit], int] = {}
 
     def register(self, project: int, name: str, version: int, digest: bytes, text: str) -> DefinitionRow:
         """Keeps a definition once per digest and makes it the latest."""
@@ -184,6 +204,8 @@ class Tables:
     def add(self, run: NewRun, owner: int | None) -> StoredRun | None:
         """A new run under its key, or None where the key is taken."""
         holder = self.keys.get((run.project, run.address))
+        if holder == run.id:
+            return None
         if holder is not None:
             status = self.runs[holder].status
             if not (run.again and status.ended) and not (run.after_undone and status is Status.COMPENSATED):
@@ -191,6 +213,9 @@ class Tables:
         stored = StoredRun(
             run.id, run.definition, run.project, run.queue, run.address, run.input, run.labels, self.clock(), owner
         )
+        stored.parent, stored.undoes = run.parent, run.undoes
+        if run.parent is not None:
+            stored.root = self.runs[run.parent.run].root or run.parent.run
         self.keys[run.project, run.address] = run.id
         self.runs[run.id] = stored
         return stored
@@ -207,9 +232,7 @@ class Tables:
 
     def post(self, row: OutboxRow) -> None:
         """Adds an outbox row, once."""
-        key = (row.run, row.seq, row.n)
-        if key not in self.outbox:
-            self.outbox[key] = self.undelivered[key] = row
+        self.outbox.post(row, self.runs[row.run].project)
 
     def enlist(self, project: int, queues: tuple[str, ...], only: UUID | None, host: str, pid: int, lease: int) -> int:
         """A new worker; its number."""
@@ -223,16 +246,70 @@ class Tables:
     def schedule(self, run: StoredRun) -> None:
         """Notes when the run is due."""
         if run.due is not None:
-            heapq.heappush(self._wake.setdefault((run.project, run.queue), []), (run.due, run.id))
+            place = (run.project, run.queue, run.saga, run.crashes_now() >= ALONE_FROM)
+            heapq.heappush(self._wake.setdefault(place, []), (run.due, run.id))
 
-    def take_due(self, worker: StoredWorker, limit: int) -> list[StoredRun]:
-        """At most so many runs of the worker's queues that are due and may be claimed; they are scheduled no more."""
-        now, taken = self.clock(), dict[UUID, StoredRun]()
-        for queue in worker.queues:
-            heap = self._wake.get((worker.project, queue), [])
-            while heap and heap[0][0] <= now and len(taken) < limit:
+    def take_due(self, worker: StoredWorker, limit: int, shares: Sequence[Share], alone: bool) -> list[StoredRun]:
+        """At most so many runs of the worker's queues that are due and may be claimed; they are scheduled no more.
+
+        Whose saga has the fewest in hand comes first.
+        """
+        known, ranked = {share.saga: share for share in shares}, list[tuple[int, str, StoredRun]]()
+        for (_, _, saga, _), heap in self._due_heaps(worker, alone):
+            share = known.get(saga, Share(saga, 0))
+            room = limit if share.room is None else min(limit, share.room)
+            found = dict[UUID, StoredRun]()
+            while heap and heap[0][0] <= self.clock() and len(found) < room:
                 due, number = heapq.heappop(heap)
                 run = self.runs[number]
                 if run.due == due and run.claimable:
-                    taken[number] = run
-        return list(taken.values())
+                    found[number] = run
+            ranked += [(share.held + place, saga, run) for place, run in enumerate(found.values())]
+        ranked.sort(key=lambda one: one[:2])
+        for _, _, run in ranked[limit:]:
+            self.schedule(run)
+        return [run for _, _, run in ranked[:limit]]
+
+    def is_due_alone(self, worker: StoredWorker) -> bool:
+        """Whether a run is due that is worked on alone."""
+        return any(heap and heap[0][0] <= self.clock() for _, heap in self._due_heaps(worker, True))
+
+    def _due_heaps(
+        self, worker: StoredWorker, alone: bool
+    ) -> list[tuple[tuple[int, str, str, bool], list[tuple[int, UUID]]]]:
+        return [
+            (place, heap)
+            for place, heap in self._wake.items()
+            if place[0] == worker.project and place[1] in worker.queues and place[3] is alone
+        ]
+
+    def take_permits(self, worker: StoredWorker, want: Want) -> list[Permit]:
+        """Permits that nobody alive has."""
+        taken: list[Permit] = []
+        for n in range(1, want.running + 1):
+            permit = Permit(want.name, n)
+            if len(taken) < want.many and self._permits.get((worker.project, permit)) not in self.workers:
+                self._permits[worker.project, permit] = worker.id
+                taken.append(permit)
+        return taken
+
+    def give_permits(self, worker: StoredWorker, permits: Sequence[Permit]) -> None:
+        """They are anybody's again."""
+        for permit in permits:
+            if self._permits.get((worker.project, permit)) == worker.id:
+                del self._permits[worker.project, permit]
+
+    def _is_needed(self, run: StoredRun) -> bool:
+        """Whether its family goes on: a child may still be undone."""
+        root = None if run.root is None else self.runs.get(run.root)
+        return root is not None and not root.status.ended
+
+    def remove(self, run: StoredRun, mbox: int) -> bool:
+        """Forgets an ended run with all that belongs to it, if it may go."""
+        if not run.status.ended or run.mbox != mbox or self.outbox.is_owing(run.id) or self._is_needed(run):
+            return False
+        del self.runs[run.id]
+        self.outbox.forget(run.id)
+        if self.keys.get((run.project, run.address)) == run.id:
+            del self.keys[run.project, run.address]
+        return True

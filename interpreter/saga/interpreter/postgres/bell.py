@@ -145,11 +145,6 @@ def _texts(names: list[str]) -> Iterable[str]:
     yield text
 
 
-def pool_name(pool: int) -> str:
-    """The name that rings for a pool."""
-    return f"p{pool}"
-
-
 def worker_name(worker: int) -> str:
     """The name that rings for one worker."""
     return f"w{worker}"

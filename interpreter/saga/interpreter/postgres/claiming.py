@@ -7,6 +7,7 @@ committed only the owner appends, so what is read then is exact.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import TypeAlias
@@ -19,7 +20,7 @@ from saga.interpreter.postgres.connections import Link, is_locked, is_weather, u
 from saga.interpreter.postgres.hands import Hand
 from saga.interpreter.postgres.pools import Pools
 from saga.interpreter.status import Status
-from saga.interpreter.store import NO_PROGRESS_KINDS, Claimed, Fenced, InboxRow, Row, StoreUnavailable
+from saga.interpreter.store import NO_PROGRESS_KINDS, Claimed, Fenced, InboxRow, Parent, Row, Share, StoreUnavailable
 
 _Taken: TypeAlias = tuple[Claimed, int]
 """A claimed run and the number of its claim."""
@@ -36,33 +37,41 @@ class Claimer:
 
     async def warm(self, worker: int) -> None:
         """Prepares and plans the statements by running them empty."""
-        await self._link.ask(statements.CLAIM, worker, 0, 0)
+        await self._link.ask(statements.CLAIM, worker, 0, [], 1, 0, [], [], [])
         await self._link.ask(statements.CLAIM_RUN, worker, UUID(int=0), False)
         await self._link.ask(statements.LOAD_JOURNAL, [], 0)
         await self._link.ask(statements.LOAD_INBOX, [], [])
 
-    async def claim_due(self, hand: Hand, limit: int) -> list[Claimed]:
-        """Due runs of the worker's pools, at most so many; pools take turns at being first."""
-        pools = hand.pools[hand.next_pool :] + hand.pools[: hand.next_pool]
-        hand.next_pool = (hand.next_pool + 1) % len(pools)
-        return await self._gathered(hand, limit, [(statements.CLAIM, pool, None) for pool in pools])
+    async def claim_due(self, hand: Hand, limit: int, shares: Sequence[Share], alone: bool) -> list[Claimed]:
+        """Due runs of the worker's queues, at most so many; or one of those that are worked on ``alone``."""
+        sagas, held, room = zip(*shares, strict=True) if shares else ((), (), ())
+        lane, most = (-1, 1) if alone else (1, limit)
+        asked = (statements.CLAIM, hand.project, list(hand.queues), lane, most, sagas, held, room)
+        return await self._gathered(hand, limit, [asked])
 
     async def claim_run(self, hand: Hand, run: UUID, due_or_not: bool) -> list[Claimed]:
         """One run, if it is unowned, open, not held and, unless ``due_or_not``, due."""
         return await self._gathered(hand, 1, [(statements.CLAIM_RUN, run, due_or_not)])
 
-    async def _gathered(self, hand: Hand, limit: int, asked: list[tuple[str, object, object]]) -> list[Claimed]:
-        """Runs the claims one after the other. What was claimed is handed over even when a later one fails."""
+    async def claim_family(self, hand: Hand, root: UUID, limit: int) -> list[Claimed]:
+        """One run and its children, if they are unowned, open, not held, and due."""
+        due = [row[0] for row in await self._link.ask(statements.FAMILY_DUE, root, limit)]
+        return await self._gathered(hand, limit, [(statements.CLAIM_RUN, run, False) for run in (root, *due)])
+
+    async def _gathered(self, hand: Hand, limit: int, asked: Sequence[tuple[object, ...]]) -> list[Claimed]:
+        """Runs the claims, statement and arguments, one after the other, until so many runs are claimed.
+
+        What was claimed, now or earlier without our knowing, is handed over even when a later one fails.
+        """
         taken: list[_Taken] = []
         async with self._turn:
             certain = True
             try:
                 if hand.unsure_of_claims:
                     taken += await self._recovered(hand)
-                for sql, what, how in asked:
+                for sql, *arguments in asked:
                     if len(taken) < limit:
-                        room = limit - len(taken) if how is None else how
-                        taken += await self._taken(hand, sql, hand.worker, what, room)
+                        taken += await self._taken(hand, str(sql), hand.worker, *arguments)
             except StoreUnavailable:
                 if not taken:
                     raise
@@ -113,9 +122,8 @@ class Claimer:
         return [(self._claimed(row, journals.get(row[0], []), inboxes.get(row[0], []), lost), row[1]) for row in rows]
 
     def _claimed(self, row: asyncpg.Record, journal: list[Row], inbox: list[InboxRow], lost: bool) -> Claimed:
-        run, _, definition, project, pool, address, given, status, created_at, was_lost, crashes, crash_seq, mbox, _ = (
-            row
-        )
+        run, _, definition, project, pool, address, given, status, created_at, was_lost, crashes, crash_seq = row[:12]
+        mbox, _, parent, parent_ref, undoes, prepared = row[12:]
         if crashes and progressed(journal, crash_seq):
             crashes = 0
         return Claimed(
@@ -132,6 +140,9 @@ class Claimer:
             mbox=mbox,
             rows=journal,
             inbox=inbox,
+            parent=None if parent is None else Parent(parent, parent_ref),
+            undoes=undoes,
+            prepared=prepared,
         )
 
     def _translated(self, error: Exception) -> Exception:

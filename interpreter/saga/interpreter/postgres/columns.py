@@ -10,14 +10,15 @@ from typing import Any
 from uuid import UUID
 
 from saga.interpreter.postgres import statements
+from saga.interpreter.postgres.pools import Pool, pool_of
 from saga.interpreter.store import Batch, Change, NewRun, OutboxRow, Row
 
 Columns = tuple[Any, ...]
 
 _NO_STARTS: Columns = ((),) * 7
 _NO_ROWS: Columns = ((),) * 7
-_NO_CHANGES: Columns = ((),) * 14
-_NO_OUTBOX: Columns = ((),) * 5
+_NO_CHANGES: Columns = ((),) * 15
+_NO_OUTBOX: Columns = ((),) * 6
 _NO_REUSE: Columns = ((),) * 2
 
 
@@ -26,7 +27,7 @@ class Query:
 
     __slots__ = ("_worker", "arguments", "batch", "changes", "epochs", "rows", "sql", "starts")
 
-    def __init__(self, worker: int, batch: Batch, epochs: dict[UUID, int], pool: Callable[[int, str], int]) -> None:
+    def __init__(self, worker: int, batch: Batch, epochs: dict[UUID, int], pool: Callable[[Pool], int]) -> None:
         self._worker = worker
         self.batch = batch
         self.rows = row_columns(batch.rows)
@@ -91,13 +92,13 @@ def _unique(starts: Sequence[NewRun]) -> list[NewRun]:
     return [first[key] for key in sorted(first)]
 
 
-def _start_columns(starts: Sequence[NewRun], pool: Callable[[int, str], int]) -> Columns:
+def _start_columns(starts: Sequence[NewRun], pool: Callable[[Pool], int]) -> Columns:
     return (
         [start.project for start in starts],
         [start.address for start in starts],
         [start.id for start in starts],
         [start.definition for start in starts],
-        [pool(start.project, start.queue) for start in starts],
+        [pool(pool_of(start)) for start in starts],
         [stored_labels(start.labels) for start in starts],
         [start.input for start in starts],
     )
@@ -124,6 +125,7 @@ def _change_columns(changes: Sequence[Change], epochs: Sequence[tuple[UUID, int]
         [change.output for change in changes],
         [change.error for change in changes],
         [change.incomplete for change in changes],
+        [change.unread for change in changes],
     )
 
 

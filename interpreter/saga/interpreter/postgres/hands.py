@@ -11,16 +11,16 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from saga.interpreter.store import Batch, Fenced
+from saga.interpreter.store import Batch, Fenced, Permit
 
 
 @dataclass(slots=True)
 class Hand:
-    """One worker. ``pools``: what it claims from. ``epochs``: the runs in hand and the number of their claim."""
+    """One worker. ``queues``: what it claims from. ``epochs``: the runs in hand and the number of their claim."""
 
     worker: int
     project: int
-    pools: tuple[int, ...]
+    queues: tuple[str, ...]
     only: UUID | None
     epochs: dict[UUID, int] = field(default_factory=dict)
     under_way: set[UUID] = field(default_factory=set)
@@ -29,7 +29,9 @@ class Hand:
     """A claim may have succeeded without our knowing."""
     unsure_of_mail: bool = False
     """Mail may have been taken without our knowing."""
-    next_pool: int = 0
+    permits: set[Permit] = field(default_factory=set)
+    unsure_of_permits: bool = False
+    """Permits may have been taken without our knowing."""
     _settled: asyncio.Event = field(default_factory=asyncio.Event)
 
     def begin(self, batch: Batch) -> set[UUID]:

@@ -38,7 +38,9 @@ WITH d AS (SELECT id FROM saga.worker
    WHERE id = $1 AND (lease_until < clock_timestamp() OR renewed_at < clock_timestamp() - interval '2 seconds' OR $2)
      FOR UPDATE SKIP LOCKED),
 w AS (DELETE FROM saga.worker w USING d WHERE w.id = d.id),
-m AS (DELETE FROM saga.mail m USING d WHERE m.worker = d.id)
+m AS (DELETE FROM saga.mail m USING d WHERE m.worker = d.id),
+o AS (UPDATE saga.outbox o SET taker = NULL, not_before = clock_timestamp() FROM d
+   WHERE o.taker = d.id AND o.delivered_at IS NULL)
 DELETE FROM saga.fence f USING d WHERE f.worker = d.id RETURNING f.worker"""
 """Declares a worker dead; waits for its statement under way. $2: it asks for it itself."""
 
@@ -64,7 +66,7 @@ u AS (UPDATE saga.run r
         status = CASE WHEN $2 AND x.crashes >= {CRASH_LIMIT} THEN {Status.STUCK} ELSE r.status END,
         problem = CASE WHEN $2 AND x.crashes >= {CRASH_LIMIT} THEN jsonb '{CRASHING}' ELSE r.problem END
    FROM x WHERE r.id = x.id AND r.owner = $1
-  RETURNING r.id, r.pool, r.due),
+  RETURNING r.id, saga.lane(r.pool, r.crashes) AS pool, r.due),
 w AS (INSERT INTO saga.wake (pool, due, run) SELECT pool, due, id FROM u WHERE due IS NOT NULL ON CONFLICT DO NOTHING)
 SELECT pool, count(*) FROM u GROUP BY pool"""
 """Frees up to 5,000 runs of a fallen worker; $2: it crashed, so that counts against the run (semantics.md 16)."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 from uuid import UUID
 
 from saga.interpreter.postgres import lease_statements as sql
-from saga.interpreter.postgres.bell import Bell, pool_name
+from saga.interpreter.postgres.bell import Bell
 from saga.interpreter.postgres.connections import Link
 from saga.interpreter.postgres.hands import Hand
 from saga.interpreter.postgres.pools import Pools
@@ -35,12 +35,13 @@ class Leases:
         self, project: int, queues: Sequence[str], only: UUID | None, host: str, pid: int, lease: int
     ) -> Hand:
         """A new worker with its fence, lease and liveness lock."""
-        await self._pools.know((project, queue) for queue in queues)
-        pools = tuple(dict.fromkeys(self._pools.number(project, queue) for queue in queues))
-        rows = await self._link.ask(sql.ENLIST, project, list(pools), only, host, pid, lease)
+        unique = tuple(dict.fromkeys(queues))
+        await self._pools.know((project, queue, "") for queue in unique)
+        pools = [self._pools.number((project, queue, "")) for queue in unique]
+        rows = await self._link.ask(sql.ENLIST, project, pools, only, host, pid, lease)
         worker: int = rows[0][0]
         await self._bell.add(worker)
-        return Hand(worker, project, pools, only)
+        return Hand(worker, project, unique, only)
 
     async def retire(self, worker: int) -> None:
         """Takes the worker off and frees what it still holds; no crash is counted."""
@@ -71,7 +72,7 @@ class Leases:
         freed = 0
         while True:
             rows = await self._link.ask(sql.FREE, worker, crashed)
-            self._bell.ring(pool_name(pool) for pool, _ in rows)
+            self._bell.ring(await self._pools.names(pool for pool, _ in rows))
             now: int = sum(count for _, count in rows)
             freed += now
             if now < _CHUNK:

@@ -8,6 +8,9 @@ engine.md C3 and spike.md ("Traps met"); each runs in READ COMMITTED by itself.
 
 from __future__ import annotations
 
+from saga.interpreter.postgres.lease_statements import IDLE_KINDS
+from saga.interpreter.store import MOST_UNREAD
+
 _FENCE = "f AS MATERIALIZED (SELECT worker FROM saga.fence WHERE worker = $1 FOR KEY SHARE)"
 
 # A used key is pointed to the new run where a person asked for it ($again: the run has ended) or the file allows it
@@ -15,10 +18,15 @@ _FENCE = "f AS MATERIALIZED (SELECT worker FROM saga.fence WHERE worker = $1 FOR
 # whole table, as it would for EXISTS.
 _KEY_CONFLICT = """
   ON CONFLICT (project, key) DO UPDATE SET run = excluded.run
-    WHERE (excluded.run = ANY({again}::uuid[])
-           AND (SELECT o.status FROM saga.run o WHERE o.id = k.run) >= 10)
-       OR (excluded.run = ANY({after}::uuid[])
-           AND (SELECT o.status FROM saga.run o WHERE o.id = k.run) = 11)"""
+    WHERE k.run <> excluded.run
+      AND ((excluded.run = ANY({again}::uuid[])
+            AND (SELECT o.status FROM saga.run o WHERE o.id = k.run) >= 10)
+        OR (excluded.run = ANY({after}::uuid[])
+            AND (SELECT o.status FROM saga.run o WHERE o.id = k.run) = 11))"""
+
+_PROGRESS = f"""EXISTS (SELECT 1 FROM saga.journal j WHERE j.run = r.id AND j.seq > r.crash_seq
+                                                        AND j.kind NOT IN ({IDLE_KINDS}))"""
+"""Whether a run (r) got on since it was last taken over; rows of the same statement do not count yet."""
 
 _STARTS = """
 k AS (INSERT INTO saga.key AS k (project, key, run)
@@ -42,11 +50,12 @@ e AS (INSERT INTO saga.journal (run, at, worker, seq, step, attempt, kind, data)
   {conflict} RETURNING seq)"""
 
 _OUTBOX = """
-o AS (INSERT INTO saga.outbox (run, seq, n, kind, data)
-  SELECT x.run, x.seq, x.n, x.kind, x.data
-    FROM f, unnest({run}::uuid[], {seq}::int[], {n}::int[], {kind}::text[], {data}::jsonb[])
-         AS x(run, seq, n, kind, data)
-  {conflict} RETURNING seq)"""
+o AS (INSERT INTO saga.outbox (run, seq, n, kind, data, lane, project)
+  SELECT x.run, x.seq, x.n, x.kind, x.data, x.lane, (SELECT r.project FROM saga.run r WHERE r.id = x.run)
+    FROM f, unnest({run}::uuid[], {seq}::int[], {n}::int[], {kind}::text[], {data}::jsonb[], {lane}::text[])
+         AS x(run, seq, n, kind, data, lane)
+  ON CONFLICT DO NOTHING RETURNING seq)"""
+"""What a run wants from its start, and its end, may be said again by whoever goes on with it: once is enough."""
 
 # IS NOT DISTINCT FROM keeps the planner off the index on owner (spike.md, trap 2); epoch keeps a batch that is sent
 # again from parking a run that was claimed again in between.
@@ -54,14 +63,16 @@ _CHANGES = """
 u AS (UPDATE saga.run r
     SET owner = NULL, seq = x.seq, mread = x.seen, status = x.status, due = saga.moment(x.due), shown = x.shown,
         waiting = string_to_array(x.waiting, ','), hold = x.hold, problem = x.problem, outcome = x.outcome,
-        output = x.output, error = x.error, incomplete = x.incomplete,
-        closed_at = CASE WHEN x.status >= 10 THEN now() END
+        output = x.output, error = x.error, incomplete = x.incomplete, unread = x.unread,
+        closed_at = CASE WHEN x.status >= 10 THEN now() END,
+        crashes = CASE WHEN r.crashes > 0 AND {progress} THEN 0 ELSE r.crashes END
    FROM f, unnest({run}::uuid[], {epoch}::int[], {seq}::int[], {seen}::int[], {status}::smallint[], {due}::bigint[],
                   {shown}::text[], {waiting}::text[], {hold}::text[], {problem}::jsonb[], {outcome}::text[],
-                  {output}::jsonb[], {error}::jsonb[], {incomplete}::bool[])
-        AS x(run, epoch, seq, seen, status, due, shown, waiting, hold, problem, outcome, output, error, incomplete)
+                  {output}::jsonb[], {error}::jsonb[], {incomplete}::bool[], {unread}::int[])
+        AS x(run, epoch, seq, seen, status, due, shown, waiting, hold, problem, outcome, output, error, incomplete,
+             unread)
   WHERE r.id = x.run AND r.owner IS NOT DISTINCT FROM f.worker AND r.epoch = x.epoch AND r.mbox = x.seen
-  RETURNING r.id, r.pool, r.due, r.hold),
+  RETURNING r.id, saga.lane(r.pool, r.crashes) AS pool, r.due, r.hold),
 w AS (INSERT INTO saga.wake (pool, due, run)
   SELECT pool, due, id FROM u WHERE due IS NOT NULL AND hold IS NULL ON CONFLICT DO NOTHING)"""
 
@@ -72,10 +83,10 @@ _SECTIONS = {
         _CHANGES,
         (
             *("run", "epoch", "seq", "seen", "status", "due", "shown", "waiting"),
-            *("hold", "problem", "outcome", "output", "error", "incomplete"),
+            *("hold", "problem", "outcome", "output", "error", "incomplete", "unread"),
         ),
     ),
-    "outbox": (_OUTBOX, ("run", "seq", "n", "kind", "data")),
+    "outbox": (_OUTBOX, ("run", "seq", "n", "kind", "data", "lane")),
 }
 
 
@@ -90,6 +101,7 @@ def _write(*sections: str, again: bool = False) -> str:
     on_conflict = {
         "conflict": "ON CONFLICT DO NOTHING" if again else "",
         "key_conflict": _KEY_CONFLICT.format(again=f"${last}", after=f"${last + 1}") if again else "",
+        "progress": _PROGRESS,
     }
     for section in sections:
         text, columns = _SECTIONS[section]
@@ -136,8 +148,10 @@ SELECT $2, $7, f.worker, $3, $5, $6, $4, $8 FROM f
 ON CONFLICT DO NOTHING RETURNING seq"""
 
 OUTBOX_IN_TRANSACTION = """
-INSERT INTO saga.outbox (run, seq, n, kind, data)
-SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::jsonb[])"""
+INSERT INTO saga.outbox (run, seq, n, kind, data, lane, project)
+SELECT x.*, (SELECT r.project FROM saga.run r WHERE r.id = x.run)
+  FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::jsonb[], $6::text[]) AS x(run, seq, n, kind, data, lane)
+ON CONFLICT DO NOTHING"""
 
 START = (
     """
@@ -145,8 +159,11 @@ WITH k AS (INSERT INTO saga.key AS k (project, key, run) VALUES ($1, $2, $3)"""
     + _KEY_CONFLICT.format(again="$4", after="$5")
     + """
   RETURNING run),
-s AS (INSERT INTO saga.run (id, created_at, due, definition, project, pool, address, labels, input)
-  SELECT run, now(), clock_timestamp(), $6, $1, $7, $2, $8, $9 FROM k RETURNING pool, due, id),
+s AS (INSERT INTO saga.run (id, created_at, due, definition, project, pool, address, labels, input, parent, parent_ref,
+                            undoes, root)
+  SELECT run, now(), clock_timestamp(), $6, $1, $7, $2, $8, $9, $10, $11, $12,
+         (SELECT coalesce(p.root, p.id) FROM saga.run p WHERE p.id = $10)
+    FROM k RETURNING pool, due, id),
 w AS (INSERT INTO saga.wake (pool, due, run) SELECT pool, due, id FROM s)
 SELECT id FROM s"""
 )
@@ -157,34 +174,58 @@ c AS (UPDATE saga.run r SET owner = $1, epoch = r.epoch + 1, due = NULL, waiting
         status = CASE r.status WHEN 3 THEN 3 ELSE 1 END
    FROM l WHERE r.id = l.id AND r.owner IS NULL AND r.status < 10 AND r.hold IS NULL AND {due}
   RETURNING r.id, r.epoch, r.definition, r.project, r.pool, r.address, r.input, r.status, r.created_at, r.lost_epoch,
-            r.crashes, r.crash_seq, r.mbox, r.mread)"""
+            r.crashes, r.crash_seq, r.mbox, r.mread, r.parent, r.parent_ref, r.undoes, r.prepared)"""
 
 _CLAIMED = """
 SELECT c.id, c.epoch, c.definition, c.project, c.pool, c.address, c.input, c.status, saga.micros(c.created_at),
-       c.lost_epoch = c.epoch - 1, c.crashes, c.crash_seq, c.mbox, c.mread
+       c.lost_epoch = c.epoch - 1, c.crashes, c.crash_seq, c.mbox, c.mread, c.parent, c.parent_ref, c.undoes, c.prepared
 """
 
 CLAIM = f"""
 WITH {_FENCE},
-d AS MATERIALIZED (SELECT w.pool, w.due, w.run FROM f, LATERAL (
-    SELECT pool, due, run FROM saga.wake WHERE pool = $2 AND due <= clock_timestamp()
-     ORDER BY due, run LIMIT $3 FOR UPDATE SKIP LOCKED) w),
+p AS MATERIALIZED (SELECT (q.id * $4)::smallint AS lane, coalesce(h.held, 0) AS held, coalesce(h.room, $5) AS room
+    FROM f, saga.pool q LEFT JOIN unnest($6::text[], $7::int[], $8::int[]) AS h(saga, held, room) ON h.saga = q.saga
+   WHERE q.project = $2 AND q.queue = ANY($3::text[])),
+a AS MATERIALIZED (SELECT x.lane, count(*) AS n FROM (
+    SELECT p.lane FROM p, LATERAL (SELECT row_number() OVER () + p.held AS place FROM (
+        SELECT 1 FROM saga.wake WHERE pool = p.lane AND due <= statement_timestamp()
+         ORDER BY due, run LIMIT least(p.room, $5)) w) w
+     ORDER BY w.place, p.lane LIMIT $5) x GROUP BY x.lane),
+d AS MATERIALIZED (SELECT w.pool, w.due, w.run FROM a, LATERAL (
+    SELECT pool, due, run FROM saga.wake WHERE pool = a.lane AND due <= statement_timestamp()
+     ORDER BY due, run LIMIT a.n FOR UPDATE SKIP LOCKED) w),
 l AS MATERIALIZED (SELECT r.id FROM (SELECT DISTINCT run FROM d ORDER BY run) x JOIN saga.run r ON r.id = x.run
     FOR UPDATE OF r SKIP LOCKED),
 x AS (DELETE FROM saga.wake w USING d
     WHERE w.pool = d.pool AND w.due = d.due AND w.run = d.run
       AND ((d.run IN (SELECT id FROM l)) IS TRUE OR (SELECT g.id FROM saga.run g WHERE g.id = d.run) IS NULL)),
-{_TAKEN.format(due="r.due <= clock_timestamp()")}
+{_TAKEN.format(due="r.due <= clock_timestamp() AND saga.lane(r.pool, r.crashes) = r.pool * $4")}
 {_CLAIMED} FROM f LEFT JOIN c ON true"""
-"""Due runs of one pool, at most $3. No row: fenced. One row of nulls: nothing is due."""
+"""Due runs of queues $3, at most $5; whose saga has fewer in hand ($7) comes first, up to its room ($8).
+
+$4: 1, or -1 for those that are worked on alone. No row: fenced. One row of nulls: nothing is due. The time compared to
+the index must not be volatile: every timer of the pool would be read.
+"""
+
+DUE_ALONE = """
+SELECT 1 FROM saga.pool q, LATERAL (
+  SELECT 1 FROM saga.wake WHERE pool = (-q.id)::smallint AND due <= statement_timestamp() LIMIT 1) w
+ WHERE q.project = $1 AND q.queue = ANY($2::text[]) LIMIT 1"""
+"""Whether a run is due that is worked on alone."""
 
 CLAIM_RUN = f"""
 WITH {_FENCE},
-l AS MATERIALIZED (SELECT r.id, r.pool, r.due FROM f, saga.run r WHERE r.id = $2 FOR UPDATE OF r),
+l AS MATERIALIZED (SELECT r.id, saga.lane(r.pool, r.crashes) AS pool, r.due FROM f, saga.run r WHERE r.id = $2
+    FOR UPDATE OF r),
 x AS (DELETE FROM saga.wake w USING l WHERE w.pool = l.pool AND w.due = l.due AND w.run = l.id),
 {_TAKEN.format(due="($3 OR r.due <= clock_timestamp())")}
 {_CLAIMED} FROM f LEFT JOIN c ON true"""
 """One run, due or ($3) not. Answers as CLAIM."""
+
+FAMILY_DUE = """
+SELECT id FROM saga.run
+ WHERE root = $1 AND owner IS NULL AND status < 10 AND hold IS NULL AND due <= clock_timestamp()
+ ORDER BY due LIMIT $2"""
 
 LOCK_FENCE = "SELECT 1 FROM saga.fence WHERE worker = $1 FOR UPDATE"
 """Waits until nothing of this worker is under way; what is asked next in the transaction sees all of it."""
@@ -201,10 +242,11 @@ SELECT i.run, i.mseq, i.kind, i.name, i.key, i.data, saga.micros(i.at)
   FROM unnest($1::uuid[], $2::int[]) AS x(run, mread),
        LATERAL (SELECT * FROM saga.inbox WHERE run = x.run AND mseq > x.mread ORDER BY mseq) i"""
 
-SEND = """
+SEND = f"""
 WITH x AS (SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::jsonb[])
                         WITH ORDINALITY AS x(run, kind, name, key, data, n)),
-m AS (SELECT run, count(*)::int AS total, array_agg(n ORDER BY n) AS ns, array_agg(kind ORDER BY n) AS kinds,
+m AS (SELECT run, count(*)::int AS total, count(*) FILTER (WHERE kind = 0) AS signals,
+             array_agg(n ORDER BY n) AS ns, array_agg(kind ORDER BY n) AS kinds,
              array_agg(name ORDER BY n) AS names, array_agg(key ORDER BY n) AS keys, array_agg(data ORDER BY n) AS datas
         FROM x
        WHERE NOT EXISTS (SELECT 1 FROM saga.inbox i WHERE i.run = x.run AND i.name = x.name AND i.key = x.key)
@@ -212,7 +254,9 @@ m AS (SELECT run, count(*)::int AS total, array_agg(n ORDER BY n) AS ns, array_a
 u AS (UPDATE saga.run r
     SET mbox = r.mbox + m.total, hold = NULL, due = CASE WHEN r.owner IS NULL THEN clock_timestamp() ELSE r.due END
    FROM m WHERE r.id = m.run AND r.status < 10
-  RETURNING r.id, r.mbox - m.total AS before, r.mbox, r.owner, r.pool, r.due, m.ns, m.kinds, m.names, m.keys, m.datas),
+     AND (m.signals = 0 OR r.unread + r.mbox - r.mread + m.signals <= {MOST_UNREAD})
+  RETURNING r.id, r.mbox - m.total AS before, r.mbox, r.owner, saga.lane(r.pool, r.crashes) AS pool, r.due,
+            m.ns, m.kinds, m.names, m.keys, m.datas),
 i AS (INSERT INTO saga.inbox (run, mseq, kind, name, key, data)
   SELECT u.id, u.before + y.place, y.kind, y.name, y.key, y.data
     FROM u, unnest(u.kinds, u.names, u.keys, u.datas) WITH ORDINALITY AS y(kind, name, key, data, place)),
@@ -232,10 +276,15 @@ SEND_TO_ENDED = """
 WITH u AS (UPDATE saga.run r SET mbox = r.mbox + 1
    WHERE r.id = $1 AND r.status >= 10
      AND NOT EXISTS (SELECT 1 FROM saga.inbox i WHERE i.run = $1 AND i.name = $3 AND i.key = $4)
-  RETURNING r.mbox),
+  RETURNING r.mbox, r.project),
 i AS (INSERT INTO saga.inbox (run, mseq, kind, name, key, data) SELECT $1, u.mbox, $2, $3, $4, $5 FROM u),
-o AS (INSERT INTO saga.outbox (run, seq, n, kind, data) SELECT $1, 0, u.mbox, $6, $7 FROM u)
+o AS (INSERT INTO saga.outbox (run, seq, n, kind, data, project) SELECT $1, 0, u.mbox, $6, $7, u.project FROM u)
 SELECT mbox FROM u"""
+
+MARK_READ = f"""
+WITH {_FENCE}
+UPDATE saga.run r SET mread = x.mseq FROM f, unnest($2::uuid[], $3::int[]) AS x(run, mseq)
+ WHERE r.id = x.run AND r.owner IS NOT DISTINCT FROM f.worker AND r.mread < x.mseq"""
 
 MAIL = "DELETE FROM saga.mail WHERE worker = $1 RETURNING run"
 
@@ -246,9 +295,40 @@ UPDATE saga.run r SET shown = x.shown FROM f, unnest($2::uuid[], $3::text[]) AS 
 
 OFFER = """
 WITH u AS (UPDATE saga.run r SET hold = NULL, problem = NULL, due = clock_timestamp()
-   FROM (SELECT id FROM saga.run WHERE project = $1 AND hold = ANY($2::text[]) AND id = coalesce($3, id)
-          ORDER BY id) x
+   FROM (SELECT id FROM saga.run WHERE project = $1 AND hold = ANY($2::text[])
+            AND ($3::uuid IS NULL OR id = $3 OR root = $3) ORDER BY id) x
   WHERE r.id = x.id AND r.hold = ANY($2::text[]) AND r.owner IS NULL AND r.status < 10
-  RETURNING r.pool, r.due, r.id),
+  RETURNING saga.lane(r.pool, r.crashes) AS pool, r.due, r.id),
 w AS (INSERT INTO saga.wake (pool, due, run) SELECT pool, due, id FROM u ON CONFLICT DO NOTHING)
 SELECT pool FROM u"""
+
+PREPARED = f"""
+WITH {_FENCE}
+UPDATE saga.run r SET input = $3, labels = $4, prepared = true FROM f
+ WHERE r.id = $2 AND r.owner IS NOT DISTINCT FROM f.worker"""
+"""The input of a run that saga.start_run was given is as its saga wants it now."""
+
+TAKE_PERMITS = f"""
+WITH {_FENCE}
+INSERT INTO saga.permit AS p (project, name, n, worker)
+SELECT $2, v.name, v.n, f.worker
+  FROM f, unnest($3::text[], $4::int[], $5::int[]) AS x(name, running, wanted), LATERAL (
+    SELECT x.name, s.n FROM generate_series(1, x.running) AS s(n)
+     WHERE NOT EXISTS (SELECT 1 FROM saga.permit q JOIN saga.fence g ON g.worker = q.worker
+                        WHERE q.project = $2 AND q.name = x.name AND q.n = s.n)
+     LIMIT x.wanted) v
+ ORDER BY v.name, v.n
+    ON CONFLICT (project, name, n) DO UPDATE SET worker = excluded.worker
+       WHERE NOT EXISTS (SELECT 1 FROM saga.fence g WHERE g.worker = p.worker)
+RETURNING p.name, p.n"""
+"""Permits for these names, of 1 to ``running`` each, as far as nobody alive has them."""
+
+GIVE_PERMITS = """
+DELETE FROM saga.permit p USING unnest($3::text[], $4::int[]) AS x(name, n)
+ WHERE p.project = $2 AND p.name = x.name AND p.n = x.n AND p.worker = $1"""
+
+KEEP_PERMITS = """
+DELETE FROM saga.permit p
+ WHERE p.project = $2 AND p.worker = $1
+   AND NOT EXISTS (SELECT 1 FROM unnest($3::text[], $4::int[]) AS x(name, n) WHERE x.name = p.name AND x.n = p.n)"""
+"""Gives back all permits of a worker but these."""

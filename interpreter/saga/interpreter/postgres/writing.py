@@ -27,7 +27,7 @@ from saga.interpreter.postgres.connections import (
     pauses,
 )
 from saga.interpreter.postgres.hands import Hand
-from saga.interpreter.postgres.pools import Pools
+from saga.interpreter.postgres.pools import Pool, Pools, pool_of
 from saga.interpreter.store import Batch, Fenced, InboxRow, StoreUnavailable, Written
 
 _LANE_SETTINGS = {"lock_timeout": "250ms"}
@@ -53,14 +53,14 @@ class Writer:
     async def write(self, hand: Hand, batch: Batch) -> Written:
         """See `Store.write`."""
         batch.check()
-        await self._know_pools({(start.project, start.queue) for start in batch.starts})
+        await self._know_pools({pool_of(start) for start in batch.starts})
         under_way = hand.begin(batch)
         try:
             return await self._put(hand, self._query(hand, batch))
         finally:
             hand.end(under_way)
 
-    async def _know_pools(self, pools: set[tuple[int, str]]) -> None:
+    async def _know_pools(self, pools: set[Pool]) -> None:
         for pause in pauses():
             try:
                 await self._pools.know(pools)

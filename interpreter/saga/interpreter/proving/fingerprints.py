@@ -141,7 +141,6 @@ def _step(
         and (
             step.undo.stage if not step.undo.stage.finished or index in relevant.tracked else "finished",
             step.undo.part,
-            step.undo.inline,
             undo_trial is not None and undo_trial.tainted,
         ),
     )

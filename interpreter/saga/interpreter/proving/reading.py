@@ -28,25 +28,23 @@ class Trouble:
 
 def places(state: State) -> Iterator[tuple[Place, StepState]]:
     """Every step that something has happened to."""
-    for index, step in enumerate(state.steps):
-        if step is not None:
-            yield (index, ()), step
+    for place, step in state.places():
+        yield (place.step, place.iteration), step
 
 
 def at(state: State, place: Place) -> StepState | None:
     """What has happened to a step."""
-    return state.steps[place[0]]
+    return state.found(Ref(*place))
 
 
-def started(state: State) -> list[int]:
+def started(state: State) -> list[Place]:
     """The undo list, oldest start first."""
-    return list(state.started)
+    return [(place.step, place.iteration) for place in state.started]
 
 
 def troubles(state: State) -> list[Trouble]:
     """What the run is stuck at."""
-    trouble = state.trouble
-    return [] if trouble is None else [Trouble(trouble.step, trouble.undo, trouble.code, trouble.message)]
+    return [Trouble(trouble.step, trouble.undo, trouble.code, trouble.message) for trouble in state.troubles]
 
 
 def is_forward(state: State) -> bool:

@@ -12,18 +12,19 @@ from collections.abc import Iterable
 from typing import cast
 from uuid import UUID
 
+from saga.interpreter.beginning import beginning_of
 from saga.interpreter.client import Client, Story
 from saga.interpreter.definitions import Definitions
+from saga.interpreter.deliveries import Deliveries
 from saga.interpreter.engine import Engine
 from saga.interpreter.machine.events import OperatorRequest
 from saga.interpreter.rehearsal.answers import Book, Reality, Understudy
 from saga.interpreter.rehearsal.virtual import VirtualLoop
 from saga.interpreter.rehearsal.watched import WatchedStore
-from saga.interpreter.relay import Relay
 from saga.interpreter.starting import DEFAULT_QUEUE
-from saga.interpreter.store import Fenced, RunRow, Store
+from saga.interpreter.store import Fenced, RunFilter, RunRow, Store
 from saga.schema.definition import Definition
-from saga.schema.values import Value, load
+from saga.schema.values import Value
 
 MOST_WRITES = 5_000
 """A rehearsal that writes more often than this goes on for ever."""
@@ -61,6 +62,7 @@ class Stage:
         self.project = await self._store.project(project)
         for definition in definitions:
             await self.definitions.register(self.project, definition)
+        self._deliveries = Deliveries(self._store, self.definitions, self.project)
 
     async def close(self) -> None:
         """Lets go of everything."""
@@ -90,7 +92,7 @@ class Stage:
 
     async def runs(self) -> list[RunRow]:
         """All runs of this rehearsal, in the order in which they were started."""
-        found = await self._store.runs(project=self.project, limit=_RUNS)
+        found = await self._store.runs(RunFilter(self.project), _RUNS)
         return sorted(found, key=lambda run: (run.created_at, run.address))
 
     async def story(self, run: RunRow) -> Story:
@@ -157,16 +159,26 @@ class Stage:
             began = self.loop.now()
             for claimed in await self._store.claim(self._worker, _AT_ONCE):
                 _, definition = await self.definitions.get(claimed.definition)
-                engine.adopt(claimed, definition, load(claimed.input), began)
-            await Relay(self._store, self.definitions, self._worker, self.project).deliver()
+                engine.adopt(claimed, definition, await beginning_of(self._store, claimed), began)
+            await self._deliver()
         except Fenced as problem:
             self._failed(problem)
+
+    async def _deliver(self) -> None:
+        """What runs have sent goes where it belongs."""
+        for row in await self._store.take_outbox(self._worker, _AT_ONCE):
+            problem = await self._deliveries.deliver(row)
+            if problem is None:
+                await self._store.delivered([row])
+            else:
+                await self._store.undeliverable(row, problem)
+        await self._store.publish(await self._store.take_outbox(self._worker, _AT_ONCE, events=True))
 
     async def _at_hand(self) -> Engine:
         if not self._worker:
             self._worker = await self._enlist()
         if self._engine is None:
-            self._engine = Engine(self._store, self._worker, self.loop, self._understudy, self._failed)
+            self._engine = Engine(self._store, self._worker, self.loop, self._understudy, self._failed, _AT_ONCE)
         return self._engine
 
     async def _enlist(self) -> int:
@@ -205,7 +217,7 @@ class Stage:
         """When a run that nobody has in hand is due next."""
         dues = [
             run.due
-            for run in await self._store.runs(project=self.project, limit=_RUNS)
+            for run in await self._store.runs(RunFilter(self.project), _RUNS)
             if run.owner is None and not run.status.ended and run.hold is None and run.due is not None
         ]
         return min(dues, default=None)

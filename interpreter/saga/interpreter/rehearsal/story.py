@@ -19,6 +19,7 @@ from saga.interpreter.machine.events import (
     ActionPostponed,
     ActionSucceeded,
     AttemptsLost,
+    ChildEnded,
     Event,
     OperatorRequest,
     OutputRefused,
@@ -26,6 +27,7 @@ from saga.interpreter.machine.events import (
     SignalReceived,
     StepResolved,
     StepSkipped,
+    TaskAnswered,
     TimerFired,
 )
 from saga.interpreter.machine.state import Progress, State
@@ -215,6 +217,10 @@ class _Teller:
             case OperatorRequest():
                 step = event.step if isinstance(event, StepSkipped | StepResolved) else "run"
                 yield Line(event.at, step, SPELLINGS[type(event)].word, event.reason)
+            case ChildEnded():
+                yield Line(event.at, _name(definition, event.ref), event.status, event.outcome or event.code)
+            case TaskAnswered():
+                yield Line(event.at, _name(definition, event.ref), event.how, event.code)
             case _:
                 yield self._answered(event)
 
@@ -272,10 +278,9 @@ class _Teller:
 
 def _places(definition: Definition, state: State) -> Iterator[tuple[str, Progress]]:
     """Where every step stands that has been met: the one place here that knows how a state keeps it."""
-    for step in (*definition.steps, *definition.final_steps):
-        progress = state.progress(step.index)
-        if progress is not Progress.PENDING:
-            yield step.name, progress
+    for place, mine in state.places():
+        if mine.progress is not Progress.PENDING:
+            yield _place(definition, place.step, place.iteration), mine.progress
 
 
 def _place(definition: Definition, index: int, iteration: tuple[int, ...] = ()) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from saga.schema.definition import Definition, GuardKind, Step, Verb
+from saga.schema.definition import ON_TIMEOUT, Definition, Step, Verb
 from saga.schema.drawing.shapes import Box, BoxKind, Edge, EdgeKind, Line, Tone
 from saga.schema.drawing.words import (
     LABEL_WIDTH,
@@ -63,7 +63,7 @@ def ends_run(step: Step) -> bool:
 
 def guard_steps(step: Step) -> frozenset[int]:
     """The waits in whose `on_timeout` body the step stands."""
-    return frozenset(guard.step for guard in step.guards if guard.kind is GuardKind.TIMED_OUT)
+    return frozenset(guard.step for guard in step.guards if guard.way == ON_TIMEOUT)
 
 
 def draw_flow(definition: Definition) -> tuple[tuple[Box, ...], tuple[Edge, ...]]:

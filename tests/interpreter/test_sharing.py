@@ -1,0 +1,137 @@
+"""Limits and fairness among the runs of real workers, on both stores."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from workshop import HEADER, Workshop, open_workshop
+
+from saga.interpreter.client import Started
+from saga.interpreter.machine.events import CancelRequested
+from saga.interpreter.memory import MemoryStore
+from saga.interpreter.postgres import PostgresStore
+from saga.interpreter.worker import Settings
+from saga.schema.loader import load
+
+ONE = (
+    HEADER
+    + """
+steps:
+  only:
+    call: act.do
+    with: {how: "${{ input.one }}"}
+    compensate: {call: act.undo}
+"""
+)
+NARROW_STEP = ONE.replace("    call: act.do", "    limits: {running: 2}\n    call: act.do")
+NARROW_SAGA = ONE.replace("steps:", "limits: {running: 2}\nsteps:")
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def workshop(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> AsyncIterator[Workshop]:
+    if request.param == "memory":
+        yield await open_workshop(tmp_path, MemoryStore())
+        return
+    store = await PostgresStore.open(database_url, upgrade=True)
+    try:
+        yield await open_workshop(tmp_path, store)
+    finally:
+        await store.close()
+
+
+async def crowd(workshop: Workshop, text: str, count: int, how: str = "slow") -> list[Started]:
+    definition = load(text, "test.yaml")
+    row = await workshop.client.definitions.register(workshop.project, definition)
+    return [await workshop.client.start(row, definition, {"key": f"k-{number}", "one": how}) for number in range(count)]
+
+
+async def until(reached: object, seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not reached():  # type: ignore[operator]
+            await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize("text", [NARROW_STEP, NARROW_SAGA])
+async def test_a_limit_holds_for_all_workers_together(workshop: Workshop, text: str) -> None:
+    workshop.be_slow(True)
+    runs = await crowd(workshop, text, 12)
+    async with AsyncExitStack() as stack:
+        workers = [await stack.enter_async_context(workshop.working()) for _ in range(3)]
+        await until(lambda: len(workshop.calls()) == 2)
+        await until(lambda: sum(len(worker.engine.live) for worker in workers) == 12)
+        await asyncio.sleep(0.6)
+        assert len(workshop.calls()) == 2, "the others wait for their turn"
+        workshop.be_slow(False)
+        for run in runs:
+            await workshop.until(run.run, "completed")
+    assert len(workshop.calls()) == 12
+    assert {call["attempt"] for call in workshop.book()} == {1}
+
+
+async def test_a_saga_that_waits_for_its_turn_leaves_room_to_others(workshop: Workshop) -> None:
+    """100 due runs of a limited saga, a worker for four at once: another saga's runs are not behind them."""
+    workshop.be_slow(True)
+    await crowd(workshop, NARROW_STEP, 100)
+    async with workshop.working(Settings(concurrency=4)) as worker:
+        await until(lambda: len(workshop.calls()) == 2)
+        others = await crowd(workshop, ONE.replace("name: shop", "name: other"), 3, how="ok")
+        for run in others:
+            await workshop.until(run.run, "completed")
+        assert len(worker.engine.live) <= 4 + 50 + 4
+        workshop.be_slow(False)
+
+
+async def test_a_crowd_does_not_starve_another_saga(workshop: Workshop) -> None:
+    """Without limits: of two sagas with due runs each gets half of a worker, whoever came first."""
+    await crowd(workshop, ONE, 120, how="ok")
+    others = await crowd(workshop, ONE.replace("name: shop", "name: other"), 10, how="ok")
+    async with workshop.working(Settings(concurrency=4)):
+        for run in others:
+            await workshop.until(run.run, "completed")
+        before = [row for row in await workshop.store.runs(saga="shop", limit=200) if row.status.ended]
+    assert len(before) < 60
+
+
+async def test_a_run_that_waits_for_its_turn_can_be_cancelled(workshop: Workshop) -> None:
+    workshop.be_slow(True)
+    runs = [started.run for started in await crowd(workshop, NARROW_STEP, 3)]
+    async with workshop.working() as worker:
+        await until(lambda: len(workshop.calls()) == 2 and len(worker.engine.live) == 3)
+        (waiting,) = [run for run in worker.engine.live.values() if run.waits_for_its_turn]
+        row = next(run for run in runs if run.id == waiting.id)
+        await workshop.client.operate(row, CancelRequested(0, 0, "me", "why"))
+        ended = await workshop.until(row, "compensated")
+        assert ended.outcome == "cancelled"
+        workshop.be_slow(False)
+    assert "undo only" not in workshop.calls(), "nothing had been done"
+
+
+async def test_whoever_waited_is_handed_over_as_not_tried(workshop: Workshop) -> None:
+    workshop.be_slow(True)
+    runs = [started.run for started in await crowd(workshop, NARROW_STEP, 4)]
+    async with workshop.working(Settings(grace=0.05)) as worker:
+        await until(lambda: len(workshop.calls()) == 2 and len(worker.engine.live) == 4)
+        waiting = {run.id for run in worker.engine.live.values() if run.waits_for_its_turn}
+    assert len(waiting) == 2
+    workshop.be_slow(False)
+    async with workshop.working():
+        for run in runs:
+            await workshop.until(run, "completed")
+    attempts = sorted(call["attempt"] for call in workshop.book())
+    assert attempts == [1, 1, 1, 1, 2, 2], "only what was cut off counts as an attempt"
+
+
+async def test_more_attempts_than_a_worker_makes_at_once_wait(workshop: Workshop) -> None:
+    workshop.be_slow(True)
+    runs = await crowd(workshop, ONE, 7)
+    async with workshop.working(Settings(concurrency=3)) as worker:
+        await until(lambda: len(workshop.calls()) == 3)
+        await asyncio.sleep(0.3)
+        assert (len(workshop.calls()), len(worker.engine.live)) == (3, 3)
+        workshop.be_slow(False)
+        for run in runs:
+            await workshop.until(run.run, "completed")
