@@ -53,7 +53,7 @@ class Nemesis:
         self._orders: list[tuple[str, Fate]] = []
         self._zombies: set[int] = set()
         self._chores: set[asyncio.Task[None]] = set()
-        self._relents = self._over = False
+        self._over = False
         world.proxy.decide = self._decide
 
     async def begin(self) -> None:
@@ -91,7 +91,6 @@ class Nemesis:
     async def relent(self) -> None:
         """No more faults; waits for those under way."""
         self._orders.clear()
-        self._relents = True
         for _ in range(600):
             for chore in self._chores:
                 if chore.done() and (problem := chore.exception()) is not None:
