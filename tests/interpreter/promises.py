@@ -94,7 +94,9 @@ def _of_undoing(definition: Definition, before: Node, after: Node) -> Iterator[P
                 for other in after.ledger.later(place)
                 if other in after.ledger.happened
                 and is_inside(definition, container, other)
-                and (leaving.everything or other not in after.ledger.sure)
+                and (
+                    any(is_inside(definition, each, other) for each in leaving.wholly) or other not in after.ledger.sure
+                )
                 and not _is_over(after.state, other)
                 and (definition.compensation.order == "reverse" or _follows(definition, place, other))
             ]
@@ -211,7 +213,8 @@ def _undone_by_catch(definition: Definition, state: State, ref: Ref) -> bool:
     while place != ROOT:
         mine = state.found(place)
         ways = {catch.way for catch in definition.node(place.step).catches if catch.undo}
-        if mine is not None and mine.way in ways:
+        left_by_outer = mine is not None and mine.progress is Progress.STOPPED and mine.error is not None
+        if mine is not None and (mine.way in ways or (ways and left_by_outer)):
             return True
         place = outer(definition, place)
     return False
