@@ -24,7 +24,7 @@ from saga.cli.main import SECTIONS, cli
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 PICTURES = {
-    "checkout.svg": ("render", "sagas/checkout.yaml"),
+    **{f"{path.stem}.svg": ("render", f"sagas/{path.name}") for path in sorted((ROOT / "sagas").glob("*.yaml"))},
     "checkout-failure.svg": ("render", "sagas/checkout.yaml", "--failure", "charge_payment"),
 }
 _PART = re.compile(r"(<!-- generated: (?P<what>[^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -48,7 +48,7 @@ def made() -> Iterator[tuple[Path, str]]:
     for name, arguments in PICTURES.items():
         yield DOCS / "pictures" / name, saga(*arguments, "--format", "svg")
     shown: set[str] = set()
-    for path in sorted(DOCS.glob("reference/*.md")):
+    for path in sorted(DOCS.rglob("reference/**/*.md")):
         text = path.read_text("utf-8")
         if _PART.search(text):
             new = _PART.sub(lambda match: f"{match[1]}\n{_part(match['what'])}\n{match[3]}", text)
@@ -56,7 +56,7 @@ def made() -> Iterator[tuple[Path, str]]:
             yield path, new
     missing = {key for each in _maps().values() for key in each.get("properties", {})} - shown
     if missing:
-        raise SystemExit(f"no table of docs/reference/language.md has the keys {sorted(missing)}")
+        raise SystemExit(f"no table of docs/reference/language has the keys {sorted(missing)}")
 
 
 def saga(*arguments: str) -> str:
@@ -104,6 +104,39 @@ def _test_maps() -> dict[str, dict[str, Any]]:
     """Every map of the schema of test files, and the file itself as ``file``."""
     schema: dict[str, Any] = json.loads(saga("schema", "--test"))
     return {"file": schema, **schema["$defs"]}
+
+
+def _places(key: str) -> str:
+    """Beside which verbs a key stands, or what stands beside a verb."""
+    maps = {name: each for name, each in _maps().items() if "properties" in each}
+    steps = {_verb(name): each["properties"] for name, each in maps.items() if each["title"] == "step"}
+    verbs = [verb for verb, properties in steps.items() if key in properties and verb != key]
+    finals = [each["properties"] for each in maps.values() if each["title"] == "finally step"]
+    others = [page for page, name in _ELSEWHERE.items() if key in maps[name]["properties"]]
+    others += ["finally"] if any(key in properties for properties in finals) else []
+    elsewhere = ", ".join(f"[{page}]({page}.md)" for page in others)
+    if key in steps:
+        beside = [other for other in steps[key] if other != key and (DOCS / f"reference/language/{other}.md").exists()]
+        found = [f"Beside it: {' · '.join(f'[{other}]({other}.md)' for other in beside)}."]
+        found += [f"Also in {elsewhere}."] if elsewhere else []
+    else:
+        found = [f"Beside {', '.join(f'[{verb}]({verb}.md)' for verb in verbs)}."] if verbs else []
+        found += [f"In {elsewhere}."] if elsewhere else []
+    return "\n\n".join(found) + "\n"
+
+
+_ELSEWHERE = {
+    "compensate": "CallCompensation",
+    "signals": "TooLate",
+    "webhooks": "StartWebhook",
+    "schedule": "Schedule",
+}
+"""Pages of other maps that share keys with steps, and the map."""
+
+
+def _verb(name: str) -> str:
+    """The verb of a kind of step, by the name of its map."""
+    return {"GroupStep": "steps"}.get(name, name.removesuffix("Step").lower())
 
 
 def _maps() -> dict[str, dict[str, Any]]:
@@ -200,6 +233,7 @@ def _plain(text: str) -> str:
 
 _KINDS: dict[str, Callable[..., str]] = {
     "keys": _keys,
+    "places": _places,
     "test-keys": _test_keys,
     "commands": _commands,
     "errors": _errors,

@@ -28,7 +28,10 @@ from saga.schema.values import Value, bounded
 
 
 def compute(turn: Turn, place: Ref, step: Step) -> Value:
-    """The output of a `set`, `emit`, `signal` or `start`, done with that. Raises ExpressionFailed or ValueProblem."""
+    """The output of a `set`; null for an `emit`, `signal` or `start`, which is sent off.
+
+    Raises ExpressionFailed or ValueProblem.
+    """
     if step.message is None:
         assert step.value is not None
         return bounded(turn.evaluate(place, step.value), what="value")
@@ -48,9 +51,8 @@ def _send(turn: Turn, place: Ref, verb: Verb, message: Message) -> Value:
         turn.commands.append(SendSignal(place, turn.text(place, message.target), message.name, given, name))
         return None
     id_ = None if message.id is None else turn.text(place, message.id)
-    fallback = _fallback(turn, place)
-    turn.commands.append(StartRun(place, message.name, id_, fallback, given))
-    return {"saga": message.name, "id": id_}
+    turn.commands.append(StartRun(place, message.name, id_, _fallback(turn, place), given))
+    return None
 
 
 def _fallback(turn: Turn, place: Ref) -> str:

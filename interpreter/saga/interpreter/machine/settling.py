@@ -32,7 +32,8 @@ def settle(turn: Turn, place: Ref, progress: Progress, way: str = "") -> None:
         _count_down(turn, outer(definition, place), Ref(container, iteration))
     for follower in definition.followers[index]:
         next_ = Ref(follower, iteration)
-        if state.progress(next_) is Progress.PENDING and needs_are_settled(turn, next_):
+        alone = len(definition.steps[follower].needs) == 1  # what it needs is this step
+        if (alone or needs_are_settled(turn, next_)) and state.progress(next_) is Progress.PENDING:
             insort(turn.ready, next_)
 
 

@@ -198,14 +198,14 @@ class Leaving:
 
     progress: Progress
     way: str = ""
-    everything: bool = False
-    """All that was started inside is undone; else only what must be at once (semantics.md 11)."""
+    wholly: tuple[Ref, ...] = ()
+    """Containers in it of which all that was started is undone; else only what must be at once (semantics.md 11)."""
     stopping: bool = True
     """What is in flight inside is still awaited."""
 
     def copy(self) -> Leaving:
         """An independent copy."""
-        return Leaving(self.progress, self.way, self.everything, self.stopping)
+        return Leaving(self.progress, self.way, self.wholly, self.stopping)
 
 
 @dataclass(slots=True)
