@@ -132,6 +132,21 @@ async def test_a_request_through_a_proxy_is_not_from_this_machine(site: Site) ->
         assert (await start(site, {name: "127.0.0.1"})).status == 401
 
 
+async def test_only_a_trusted_proxys_word_counts(database_url: str) -> None:
+    async def three(site: Site) -> list[Answer]:
+        said = [{"X-Forwarded-For": f"192.0.2.{number}", "X-Forwarded-Proto": "https"} for number in (1, 2, 3)]
+        return [await site.ask("GET", "/healthz", headers=headers) for headers in said]
+
+    async with open_site(database_url, rate=0.01, burst=2) as site:
+        answers = await three(site)
+        assert [answer.status for answer in answers] == [200, 200, 429]
+        assert "Strict-Transport-Security" not in answers[0].headers
+    async with open_site(database_url, proxies=("127.0.0.1",), rate=0.01, burst=2) as site:
+        answers = await three(site)
+        assert [answer.status for answer in answers] == [200, 200, 200]
+        assert "max-age" in answers[0].headers["Strict-Transport-Security"]
+
+
 @pytest.mark.parametrize(
     "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "a b", "", "[::2]"]
 )

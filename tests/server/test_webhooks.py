@@ -10,10 +10,11 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from security_world import Answer, Site, open_site
+from security_world import SAGA, Answer, Site, open_site
 
 from saga.interpreter.machine.events import TerminateRequested
 from saga.interpreter.store import RunFilter
+from saga.schema.loader import load
 from saga.server.webhooks.hook import Hook
 
 SECRET = "s" * 32
@@ -222,11 +223,14 @@ async def test_deliveries_are_counted(site: Site) -> None:
         assert line in text
 
 
+async def test_a_path_that_two_sagas_claim_is_served_by_neither(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    await site.client.definitions.register(site.project, load(SAGA.replace("name: shop", "name: twin"), "twin.yaml"))
+    answer = await site.ask("POST", "/webhooks/payment", data=b"{}")
+    assert (answer.status, answer.json["code"]) == (503, "webhook_not_ready")
+    assert "/webhooks/payment is claimed by the sagas shop and twin" in caplog.text
+
+
 async def test_a_changed_saga_serves_its_new_webhooks(site: Site) -> None:
-    from security_world import SAGA
-
-    from saga.schema.loader import load
-
     await site.start("o-1")
     text = SAGA.replace("/webhooks/payment", "/webhooks/payment2").replace("version: 1\n", "version: 2\n")
     await site.client.definitions.register(site.project, load(text, "shop.yaml"))
