@@ -109,28 +109,28 @@ async def test_a_delivery_starts_a_run_once(site: Site) -> None:
     assert len(await site.store.runs(RunFilter(site.project))) == 2
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "code"),
-    [
-        (b"{", 422, "validation"),
-        (b"", 422, "validation"),
-        (b"\xff\xfe", 422, "validation"),
-        (b'{"a": 1, "a": 2}', 422, "validation"),
-        (b"[" * 100_000, 422, "validation"),
-        (PAID | {"order_id": "a b"}, 422, "id"),
-        (PAID | {"id": ""}, 422, "key"),
-        (PAID | {"id": None}, 422, "expression"),
-        ({"status": "SUCCESS"}, 422, "expression"),
-        (PAID | {"amount": "much"}, 422, "validation"),
-        (PAID | {"amount": None}, 422, "validation"),
-        (PAID | {"more": "x" * (1024 * 1024)}, 413, "too_large"),
-    ],
-)
-async def test_signed_nonsense_is_refused_with_its_reason(site: Site, body: Any, status: int, code: str) -> None:
+NONSENSE: list[tuple[Any, int, str]] = [
+    (b"{", 422, "validation"),
+    (b"", 422, "validation"),
+    (b"\xff\xfe", 422, "validation"),
+    (b'{"a": 1, "a": 2}', 422, "validation"),
+    (b"[" * 100_000, 422, "validation"),
+    (PAID | {"order_id": "a b"}, 422, "id"),
+    (PAID | {"id": ""}, 422, "key"),
+    (PAID | {"id": None}, 422, "expression"),
+    ({"status": "SUCCESS"}, 422, "expression"),
+    (PAID | {"amount": "much"}, 422, "validation"),
+    (PAID | {"amount": None}, 422, "validation"),
+    (PAID | {"more": "x" * (1024 * 1024)}, 413, "too_large"),
+]
+
+
+async def test_signed_nonsense_is_refused_with_its_reason(site: Site) -> None:
     await site.start("o-1")
-    answer = await deliver(site, "payment", body)
-    assert (answer.status, answer.json["code"]) == (status, code)
-    assert answer.headers["Content-Type"] == "application/problem+json"
+    for body, status, code in NONSENSE:
+        answer = await deliver(site, "payment", body)
+        assert (answer.status, answer.json["code"]) == (status, code), str(body)[:80]
+        assert answer.headers["Content-Type"] == "application/problem+json"
     assert await site.inbox("o-1") == []
 
 
