@@ -4,7 +4,7 @@
     .venv/bin/python docs/generate.py --check    only says which of them are not up to date
 
 In a page such a part stands between ``<!-- generated: KIND ARGUMENTS -->`` and ``<!-- end -->``. Everything is asked of
-the command ``saga`` itself: its JSON Schema, its explanations, its options, its pictures.
+the program itself: its JSON Schema, its explanations, its options, its pictures, its table of HTTP addresses.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ import click
 from click.testing import CliRunner
 
 from saga.cli.main import SECTIONS, cli
+from saga.server.openapi import make
+from saga.server.problems import KINDS
+from saga.server.table import ENDPOINTS
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -231,12 +234,54 @@ def _plain(text: str) -> str:
     return re.sub(r"([<>*_`])", r"\\\1", text)
 
 
+# -- HTTP
+
+
+def _addresses(group: str) -> str:
+    """The addresses of one group of the route table."""
+    lines = ["| address | what it does | scope | answers |", "|---|---|---|---|"]
+    for endpoint in ENDPOINTS:
+        if endpoint.group == group:
+            codes = dict.fromkeys(answer.status for answer in endpoint.answers)
+            codes |= dict.fromkeys(KINDS[code].status for code in endpoint.problems)
+            scope = f"`{endpoint.scope}`" if endpoint.scope else ""
+            told = ", ".join(map(str, codes))
+            lines.append(f"| `{endpoint.method} {endpoint.path}` | {endpoint.summary} | {scope} | {told} |")
+    return "\n".join(lines)
+
+
+def _parameters(name: str) -> str:
+    """The parameters of one address, by its operation's name."""
+    (operation,) = (
+        operation
+        for methods in make(ENDPOINTS, "")["paths"].values()
+        for operation in methods.values()
+        if operation["operationId"] == name
+    )
+    lines = ["| parameter | meaning |", "|---|---|"]
+    for each in operation["parameters"]:
+        if each["in"] == "query":
+            lines.append(f"| `{each['name']}` | {each['description']} |")
+    return "\n".join(lines)
+
+
+def _problems() -> str:
+    """Every code of a problem document."""
+    lines = ["| code | status | meaning | what to do |", "|---|---|---|---|"]
+    for code, kind in sorted(KINDS.items(), key=lambda item: (item[1].status, item[0])):
+        lines.append(f"| `{code}` | {kind.status} | {kind.title} | {kind.move} |")
+    return "\n".join(lines)
+
+
 _KINDS: dict[str, Callable[..., str]] = {
     "keys": _keys,
     "places": _places,
     "test-keys": _test_keys,
     "commands": _commands,
     "errors": _errors,
+    "addresses": _addresses,
+    "parameters": _parameters,
+    "problems": _problems,
 }
 
 if __name__ == "__main__":

@@ -191,10 +191,12 @@ class Client:
         return await self.definitions.get(row.id)
 
     async def find_in(self, project: int, address: str) -> RunRow:
-        """The run with that ``name/id`` in one project, and in no other. Raises UnknownRun."""
+        """The run with that ``name/id`` in one project, and in no other. Raises UnknownRun, without
+        a guess which one was meant: whoever asks may not be allowed to know.
+        """
         found = await self.store.by_address(address, project)
         if not found:
-            raise UnknownRun(f'there is no run "{address}"', await self._did_you_mean(address, project))
+            raise UnknownRun(f'there is no run "{address}"')
         return found[0]
 
     async def find(self, address: str, project: int | None = None) -> RunRow:

@@ -33,10 +33,12 @@ class ImpatientProtocol(H11Protocol):
             self._wait()
 
     def on_response_complete(self) -> None:
-        """The next head may take its time until its first byte: that is what keep-alive limits."""
+        """Until the next head's first byte keep-alive limits the time; a part of it may be here already."""
         super().on_response_complete()
         if self._is_answering():
             self._stop_waiting()
+        elif self.conn.trailing_data[0]:
+            self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """As asyncio has it."""

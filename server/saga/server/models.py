@@ -7,13 +7,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from saga.interpreter.actions.answers import is_code
 from saga.interpreter.starting import LONGEST_ID
 
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 StatusWord = Literal["running", "waiting", "compensating", "stuck", "paused", "completed", "compensated", "terminated"]
 Reason = Annotated[str, Field(max_length=2000, description="Why; kept in the history of the run.")]
+
+
+def _code(text: str) -> str:
+    if not is_code(text):
+        raise ValueError("is no code: a word of a-z, 0-9 and _, such as card_declined")
+    return text
 
 
 class Given(BaseModel):
@@ -67,8 +74,11 @@ class Resolution(Given):
     ok: Annotated[Any, Field(description="It had worked, with this output.")] = None
     rejected: Annotated[
         str,
+        AfterValidator(_code),
         Field(
-            pattern="^[a-z][a-z0-9_]*$", max_length=200, description="It was refused with this code: nothing happened."
+            json_schema_extra={"pattern": "^[a-z][a-z0-9_]*$"},
+            max_length=200,
+            description="It was refused with this code: nothing happened.",
         ),
     ] = ""
     undone: Annotated[Literal[True], Field(description="Its undo is stuck, and somebody has undone it by hand.")] = True

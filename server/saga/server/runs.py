@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from saga.interpreter.beginning import beginning_of
@@ -27,6 +27,13 @@ WAITS = "^([1-9][0-9]{0,3}ms|[1-5]?[0-9]s|60s|1m)$"
 NO_NUL = r"^[^\x00]*$"
 """The database cannot look for the character NUL."""
 MOMENT: dict[str, Any] = {"format": "date-time"}
+
+
+def _label(text: str) -> str:
+    key, _, value = text.partition("=")
+    if not (key and value):
+        raise ValueError("is written key=value, such as label=customer=u-1")
+    return text
 
 
 class WaitQuery(BaseModel):
@@ -57,7 +64,13 @@ class ListQuery(BaseModel):
         str | None, Field(max_length=200, pattern=NO_NUL, description="That show this business status.")
     ] = None
     label: Annotated[
-        list[Annotated[str, Field(pattern=r"^[^=\x00]+=[^\x00]+$", max_length=1000)]],
+        list[
+            Annotated[
+                str,
+                AfterValidator(_label),
+                Field(max_length=1000, json_schema_extra={"pattern": r"^[^=\x00]+=[^\x00]+$"}),
+            ]
+        ],
         Field(description="With this label, key=value; may be given more than once: all must fit."),
     ] = []
     waiting_for: Annotated[

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -42,7 +43,9 @@ def bind(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         bound = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
-        said = error.strerror if isinstance(error, OSError) else str(error)
+        said = str(error)
+        if isinstance(error, OSError) and error.errno is not None:  # names that are not found have negative numbers
+            said = os.strerror(error.errno) if error.errno > 0 else error.strerror or said
         raise CannotBind(f"cannot listen on {host}:{port}: {said}") from None
     # Connections inherit it. asyncio sets it only for sockets made with the protocol's number, as these are not:
     # without it head and body of an answer wait 40 ms for each other.
