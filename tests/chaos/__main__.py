@@ -15,7 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from bout import KEPT, Bout, fight, smoke
 from campaign import Terms
 from nemesis import Plague
-from walk import PATHS, Walker
+from paths import PATHS
+from walk import Walker
 from world import World
 
 

@@ -82,10 +82,10 @@ class Forge:
     async def begun(self, pid: int) -> None:
         """Waits until a worker is at work."""
         async with asyncio.timeout(30):
-            while not self.has_begun(pid):
+            while not self.at_work(pid):
                 await asyncio.sleep(0.02)
 
-    def has_begun(self, pid: int) -> bool:
+    def at_work(self, pid: int) -> bool:
         """Whether a worker is, or was, at work: until then it is on no list from which it could be struck."""
         return self._logs[pid].exists() and " begun" in self._logs[pid].read_text()
 
