@@ -90,6 +90,22 @@ def _keys(*wanted: str) -> str:
     return "\n".join([*lines, ""])
 
 
+def _test_keys(name: str) -> str:
+    """The keys of a map of test files, as a table."""
+    found = _test_maps()[name]
+    lines = ["| key | value | meaning |", "|---|---|---|"]
+    for key, schema in found["properties"].items():
+        must = " Required." if key in found.get("required", []) else ""
+        lines.append(f"| `{key}` | {_kind(schema)} | {_meaning(schema)}{must} |")
+    return "\n".join([*lines, ""])
+
+
+def _test_maps() -> dict[str, dict[str, Any]]:
+    """Every map of the schema of test files, and the file itself as ``file``."""
+    schema: dict[str, Any] = json.loads(saga("schema", "--test"))
+    return {"file": schema, **schema["$defs"]}
+
+
 def _maps() -> dict[str, dict[str, Any]]:
     """Every map of the schema by its name, and the file itself as ``file``."""
     schema: dict[str, Any] = json.loads(saga("schema"))
@@ -126,7 +142,11 @@ def _titled(schema: dict[str, Any]) -> str:
 
 
 def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
-    return _maps()[schema["$ref"].removeprefix("#/$defs/")] if "$ref" in schema else schema
+    if "$ref" not in schema:
+        return schema
+    name = schema["$ref"].removeprefix("#/$defs/")
+    found = _maps()
+    return found[name] if name in found else _test_maps()[name]
 
 
 # -- commands
@@ -178,7 +198,12 @@ def _plain(text: str) -> str:
     return re.sub(r"([<>*_`])", r"\\\1", text)
 
 
-_KINDS: dict[str, Callable[..., str]] = {"keys": _keys, "commands": _commands, "errors": _errors}
+_KINDS: dict[str, Callable[..., str]] = {
+    "keys": _keys,
+    "test-keys": _test_keys,
+    "commands": _commands,
+    "errors": _errors,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,12 +1,7 @@
 """The actions of the example sagas: stock, payments, warehouse and mail of a little shop.
 
-A real shop would call services of its own here. These write what they do into one SQLite file, the ledger, so that you
-can look afterwards: one line for each thing that was done, under the key of the step that asked for it. However often
-a step asks (a retry, a crash, a second worker), the line is written once; ``asked`` counts how often it was.
-
-    sqlite3 ledger.db 'select order_id, what, asked, key from ledger order by at'
-
-The ledger lies beside this file, or where SAGA_EXAMPLE_LEDGER says. What you can make happen:
+A real shop would call services of its own here. These write what they do into the ledger (see ledger.py), so that you
+can look afterwards. What you can make happen:
 
     product "unicorn"           is always out of stock: inventory.reserve is rejected (out_of_stock)
     user "mallory"              is known to the fraud check, which is rejected (fraud)
@@ -19,33 +14,16 @@ The ledger lies beside this file, or where SAGA_EXAMPLE_LEDGER says. What you ca
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
-from typing import Any
 
-from saga.sdk import Rejected, StepContext, action, barrier, barrier_schema
+from ledger import Answer, add, found, ledger, once, pretend_to_be_slow, write
+
+from saga.sdk import Rejected, StepContext, action
 
 REVIEWED_ABOVE = 500
 DECLINED_ABOVE = 1000
 OUT_OF_STOCK = "unicorn"
 FRAUDSTER = "mallory"
-
-Answer = dict[str, Any]
-
-LEDGER_SCHEMA = """\
-create table if not exists ledger (
-    key      text primary key,
-    at       timestamp not null default current_timestamp,
-    order_id text not null,
-    what     text not null,
-    details  text not null,
-    asked    integer not null default 1
-)"""
-
 
 # -- stock
 
@@ -155,56 +133,3 @@ def send_email(order_id: str, context: StepContext, user_id: str | None = None, 
 @action("ops.alert")
 def alert(order_id: str, reason: str, context: StepContext) -> Answer:
     return write(context, order_id, f"alert: {reason}")
-
-
-# -- the ledger
-
-
-def write(context: StepContext, order_id: str, what: str, **details: Any) -> Answer:
-    """Does one thing, which here means: writes it down, once for the step's key. Answers what is written there."""
-    with ledger() as book, once(book, context) as first:
-        if first:
-            add(book, context, order_id, what, **details)
-        answer = found(book, context)
-    pretend_to_be_slow()
-    return answer
-
-
-@contextmanager
-def ledger() -> Iterator[sqlite3.Connection]:
-    """The ledger, inside one transaction."""
-    path = os.environ.get("SAGA_EXAMPLE_LEDGER") or Path(__file__).with_name("ledger.db")
-    with closing(sqlite3.connect(path, timeout=30, isolation_level="IMMEDIATE")) as book:
-        book.execute(LEDGER_SCHEMA)
-        book.execute(barrier_schema)
-        with book:
-            yield book
-
-
-@contextmanager
-def once(book: sqlite3.Connection, context: StepContext) -> Iterator[bool]:
-    """Whether it has to be done now. False: it was done before, or it is an undo with nothing to undo.
-
-    The barrier of the SDK decides, in the transaction of the work itself. A forward action that comes after its own
-    undo (a message that was held up somewhere) is refused by it.
-    """
-    with barrier(book, context) as proceed:
-        if not proceed:
-            book.execute("update ledger set asked = asked + 1 where key = ?", [context.key])
-        yield proceed
-
-
-def add(book: sqlite3.Connection, context: StepContext, order_id: str, what: str, **details: Any) -> None:
-    row = [context.key, order_id, what, json.dumps(details)]
-    book.execute("insert into ledger (key, order_id, what, details) values (?, ?, ?, ?)", row)
-
-
-def found(book: sqlite3.Connection, context: StepContext) -> Answer:
-    """What was written under this step's key: the same answer, however often it is asked for."""
-    row = book.execute("select details from ledger where key = ?", [context.key]).fetchone()
-    return {} if row is None else dict(json.loads(row[0]))
-
-
-def pretend_to_be_slow() -> None:
-    """As services are. What was done is done by now; a caller who dies meanwhile has not heard of it."""
-    time.sleep(float(os.environ.get("SAGA_EXAMPLE_DELAY") or 0))

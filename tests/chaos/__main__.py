@@ -65,7 +65,7 @@ def main() -> int:
 def told(bout: Bout) -> int:
     """Prints how it ended; the exit code."""
     print(bout.report(), flush=True)
-    return 1 if bout.problems else 0
+    return 1 if bout.problems + bout.blunt else 0
 
 
 async def walk() -> int:

@@ -33,17 +33,20 @@ class Bout:
     seed: int
     folder: Path
     problems: list[str] = field(default_factory=list)
+    blunt: list[str] = field(default_factory=list)
+    """Faults that did not bite: the campaign proves less than it was to."""
     counts: Counter[str] = field(default_factory=Counter)
 
     def report(self) -> str:
         """For people."""
         counts = [f"  {number:>8}  {what}" for what, number in sorted(self.counts.items())]
-        problems = [f"  {problem}" for problem in self.problems[:50]] or ["  none"]
+        found = self.problems + self.blunt
+        problems = [f"  {problem}" for problem in found[:50]] or ["  none"]
         return "\n".join(
             [
                 f"chaos, seed {self.seed}",
                 *counts,
-                f"{len(self.problems)} problems (evidence: {self.folder}):",
+                f"{len(found)} problems (evidence: {self.folder}):",
                 *problems,
             ]
         )
@@ -64,14 +67,14 @@ async def fight(terms: Terms) -> Bout:
         verdict = await check(campaign)
         bout.problems += verdict.broken
         bout.counts = verdict.counts
-        bout.problems += toothless(terms, verdict.counts)
+        bout.blunt = toothless(terms, verdict.counts)
         if any(exit_.code == 4 for exit_ in world.forge.exits):
             bout.problems += [
                 f"{name}: {log[-1500:]}" for name, log in world.forge.logs().items() if "Traceback" in log
             ]
     finally:
         await world.end()
-    if not bout.problems:
+    if not bout.problems + bout.blunt:
         shutil.rmtree(world.folder)
     return bout
 

@@ -139,14 +139,13 @@ class Nemesis:
                     await self._employ(place)
 
     async def _victim(self) -> int:
-        """A worker that is at work; on a slow machine that may take a while. What has not begun cannot be disturbed."""
-        forge = self._world.forge
+        """A worker that is at work; on a slow machine that may take a while."""
         async with asyncio.timeout(60):
             while True:
-                awake = [pid for pid in self._places if pid in forge.alive - self._zombies - self._leaving]
-                begun = [pid for pid in awake if forge.at_work(pid)]
-                if begun:
-                    return self._draw.choice(begun)
+                awake = [pid for pid in self._places if self._world.forge.at_work(pid)]
+                awake = [pid for pid in awake if pid not in self._zombies | self._leaving]
+                if awake:
+                    return self._draw.choice(awake)
                 await asyncio.sleep(0.05)
 
     async def _kill(self) -> None:

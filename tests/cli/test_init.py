@@ -24,12 +24,20 @@ async def newcomer(make_saga):
 def test_init_makes_a_project_that_runs_on_a_postgres_nobody_installed(newcomer):
     made = newcomer("init", "shop")
     assert made.code == 0
-    assert made.out.splitlines() == ["shop/order.yaml", "shop/actions.py", "shop/saga.toml", "shop/README.md"]
+    assert made.out.splitlines() == [
+        "shop/order.yaml",
+        "shop/order.test.yaml",
+        "shop/actions.py",
+        "shop/saga.toml",
+        "shop/README.md",
+    ]
     assert made.err == (
-        "now:\n  cd shop\n  saga run order.yaml -i order_id=o-1 -i amount=12.50\n"
+        "now:\n  cd shop\n  saga test\n  saga run order.yaml -i order_id=o-1 -i amount=12.50\n"
         "  saga signal o-1 paid -p method=card          (from another terminal)\n"
     )
     newcomer.folder = newcomer.folder / "shop"
+    tested = newcomer("test", "--fail-each-step", "--crash-everywhere", "--coverage", SAGA_DATABASE_URL="nowhere")
+    assert (tested.code, "  order  4 of 4  2 of 2  0\n" in tested.out) == (0, True), tested.out
     refused = newcomer("run", "order.yaml", "-i", "order_id=nothing-1", "-i", "amount=1")
     assert refused.code == 1
     assert f"runs are kept in the embedded Postgres in {newcomer.environment['SAGA_HOME']}/postgres\n" in refused.err

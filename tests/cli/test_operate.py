@@ -1,4 +1,4 @@
-"""``cancel``, ``retry``, ``skip``, ``resolve``: what they do, what they refuse, and what they say meanwhile."""
+"""``cancel``, ``retry``, ``skip``, ``resolve``, ``pause``, ``resume``, ``terminate``: what they do, refuse and say."""
 
 import signal
 
@@ -149,3 +149,51 @@ async def test_retry_wakes_a_run_whose_workers_kept_dying(saga, rows):
     assert saga("retry", "r-1", "--reason", "more memory").code == 0
     saga.work()
     assert saga("show", "r-1", "--json").json["status"] == "completed"
+
+
+def test_a_paused_run_keeps_its_signals_and_takes_them_when_it_is_resumed(waiting):
+    assert waiting("pause", "o-1", "--reason", "audit").out == "shop/o-1: it is paused\n"
+    waiting.work()
+    assert waiting("show", "o-1", "--json").json["status"] == "paused"
+    again = waiting("pause", "o-1")
+    assert (again.code, again.err.splitlines()[0]) == (7, "error: shop/o-1: the run is paused already")
+    assert waiting("signal", "o-1", "paid", "-p", "amount=1", "-p", "method=card").out == "accepted\n"
+    waiting.work()
+    assert waiting("show", "o-1", "--json").json["status"] == "paused"
+    assert waiting("resume", "o-1").out == "shop/o-1: it goes on\n"
+    waiting.work()
+    shown = waiting("show", "o-1", "--json").json
+    assert (shown["status"], shown["waiting_for"]) == ("waiting", ["delivered"])
+    refused = waiting("resume", "o-1")
+    assert (refused.code, refused.err.splitlines()[0]) == (7, "error: shop/o-1: the run is not paused")
+
+
+def test_terminate_needs_a_reason_and_undoes_nothing(waiting):
+    refused = waiting("terminate", "o-1")
+    assert (refused.code, refused.err.splitlines()[0]) == (2, "error: Missing option '--reason'")
+    effects = waiting.effects()
+    done = waiting("terminate", "o-1", "--reason", "ticket 9", "--json")
+    assert done.json == {"run": "shop/o-1", "request": "accepted", "worked_on": False}
+    waiting.work()
+    shown = waiting("show", "o-1", "--json").json
+    assert (shown["status"], shown["outcome"], waiting.effects()) == ("terminated", "terminated", effects)
+    assert "ticket 9" in waiting("show", "o-1", "--events").out
+    assert waiting("terminate", "o-1", "--reason", "again").code == 7
+
+
+def test_the_audit_says_who_changed_what(saga):
+    saga("run", "shop.yaml", "-i", "order_id=o-1", "-i", "amount=12.5", "--detach")
+    saga("cancel", "o-1", "--reason", "changed my mind")
+    told = saga("show", "o-1", "--audit", "--json").json
+    assert [(record["action"], record["via"]) for record in told["records"]] == [("cancel", "cli"), ("start", "cli")]
+    assert told["records"][0]["what"]["reason"] == "changed my mind"
+    assert told["records"][0]["after"]["answer"] == "accepted"
+    shown = saga("show", "o-1", "--audit")
+    assert shown.code == 0
+    assert "changed my mind" in shown.out
+
+
+def test_a_run_in_the_foreground_is_recorded_too(saga):
+    saga("run", "steps.yaml", "-i", "id=r-1")
+    told = saga("show", "r-1", "--audit", "--json").json
+    assert [(record["action"], record["after"]) for record in told["records"]] == [("start", {"created": True})]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from saga.cli.words import clock, compact, counted, left, moment, rfc3339, span
+from saga.cli.words import clock, compact, counted, left, moment, span
+from saga.interpreter.standing import rfc3339
 
 AT = 1_700_000_000_000_000
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = ("checkout.yaml", "order.yaml", "refund.yaml", "actions.py", "saga.toml")
+ACTION_FILES = ("actions.py", "ledger.py", "travel.py", "warehouse.py", "office.py")
+EXAMPLES = ("checkout.yaml", "order.yaml", "refund.yaml", *ACTION_FILES, "saga.toml")
 
 WRONG = """\
 saga: v1

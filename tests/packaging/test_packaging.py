@@ -67,7 +67,7 @@ def test_the_wheel_holds_everything_that_is_no_code(built: Path) -> None:
 
 def test_the_wheel_holds_the_example_of_the_demo(built: Path) -> None:
     wheel = zipfile.ZipFile(next(built.glob("*.whl")))
-    for name in ("checkout.yaml", "refund.yaml", "actions.py"):
+    for name in ("checkout.yaml", "refund.yaml", "actions.py", "ledger.py"):
         assert wheel.read(f"saga/cli/example/{name}") == (ROOT / "sagas" / name).read_bytes()
 
 

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import shutil
 import sqlite3
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ class Shop:
 
     async def register(self) -> None:
         """Registers all sagas as they are now, as `saga worker` does."""
-        for path in sorted(self.folder.glob("*.yaml")):
+        for path in find_project(self.folder).saga_files():
             await self.client.definitions.register(self.project, load(path.read_text(), path.name))
 
     async def start(self, saga: str, **given: Any) -> RunRow:
@@ -70,6 +71,7 @@ class Shop:
     async def working(self) -> AsyncIterator[None]:
         """A worker at work."""
         project = find_project(self.folder)
+        sys.modules.pop("ledger", None)  # the module of another shop, in another folder
         secrets = Secrets(self.secrets)
         performer = Performer(Actions.load(project.action_files()), secrets, Http(secrets, project.allow))
         worker = Worker(self.store, performer, self.project)
@@ -148,13 +150,14 @@ def shipping() -> Any:
 
 @asynccontextmanager
 async def open_shop(folder: Path, database_url: str) -> AsyncIterator[Shop]:
-    """The examples in an empty folder, on an empty database with the table of order.sql."""
+    """The examples in an empty folder, on an empty database with the tables of order.sql and transfer.sql."""
     for path in SAGAS.iterdir():
         if path.suffix in (".yaml", ".py", ".toml"):
             shutil.copy(path, folder)
     connection = await asyncpg.connect(database_url)
     try:
-        await connection.execute((SAGAS / "order.sql").read_text())
+        for script in ("order.sql", "transfer.sql"):
+            await connection.execute((SAGAS / script).read_text())
     finally:
         await connection.close()
     carrier = shipping().Carrier(TOKEN)

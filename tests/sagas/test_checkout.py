@@ -9,6 +9,7 @@ import pytest
 from shop_world import Shop, ended, error, output
 
 from saga.interpreter.client import NotNow
+from saga.interpreter.store import RunFilter
 
 ORDER = {"order_id": "o-1", "user_id": "ada", "product_id": "tea", "amount": 12.5}
 PAYMENT = {"amount": 12.5, "transaction_id": "tx-1", "method": "card"}
@@ -136,7 +137,7 @@ async def test_money_that_comes_after_the_timeout_goes_back_once(shop: Shop) -> 
         assert await shop.client.signal(run, "payment_received", PAYMENT | {"transaction_id": "tx-2"}) == "too_late"
         other = await shop.until("refund/tx-2")
     assert (ended(refund), ended(other)) == (("completed", "refunded"), ("completed", "refunded"))
-    runs = await shop.store.runs(project=shop.project, saga="refund", limit=10)
+    runs = await shop.store.runs(RunFilter(shop.project, "refund"), limit=10)
     assert sorted(run.address for run in runs) == ["refund/tx-1", "refund/tx-2"]
     refunds = [details["transaction_id"] for what, details, _ in shop.ledger("o-1") if what == "payment refunded"]
     assert refunds == ["tx-1", "tx-2"]

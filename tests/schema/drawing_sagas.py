@@ -10,7 +10,6 @@ from saga.schema.definition import (
     Definition,
     FailWhen,
     Guard,
-    GuardKind,
     HttpRequest,
     Input,
     Place,
@@ -53,7 +52,7 @@ def action_step(index: int, name: str, action: Action, *needs: int, **more: obje
 
 def wait_step(index: int, name: str, signal: str, timeout: str, *needs: int, **more: object) -> Step:
     wait = Wait(signal=signal, timeout=compile_template(timeout))
-    return Step(index, name, Verb.WAIT, Place(1, 1), needs, wait=wait, can_time_out=True, **more)  # type: ignore[arg-type]
+    return Step(index, name, Verb.WAIT, Place(1, 1), needs, wait=wait, **more)  # type: ignore[arg-type]
 
 
 def last_step(index: int, name: str, verb: Verb, outcome: str, *needs: int, **more: object) -> Step:
@@ -61,7 +60,7 @@ def last_step(index: int, name: str, verb: Verb, outcome: str, *needs: int, **mo
 
 
 def timed_out(wait: int, name: str) -> dict[str, object]:
-    return {"guards": (Guard(GuardKind.TIMED_OUT, wait),), "path": (f"{name}.on_timeout",)}
+    return {"guards": (Guard(wait, "on_timeout"),), "path": (f"{name}.on_timeout",)}
 
 
 def definition(
@@ -129,6 +128,12 @@ def trip(order: str = "reverse") -> Definition:
         order=order,
         description="Book flight, hotel and car together, ask for approval, issue the tickets.",
     )
+
+
+def right(name: str) -> Definition:
+    """One of the right files of these tests."""
+    path = Path(__file__).parent / "right" / f"{name}.yaml"
+    return load(path.read_text(encoding="utf-8"), str(path))
 
 
 def example(name: str) -> Definition:

@@ -10,6 +10,11 @@ from saga.schema.yaml_text.source import read, to_value
 
 ROOT = Path(__file__).parents[2]
 EVERYTHING = ROOT / "tests/schema/right/everything.yaml"
+"""Every key of the header, of actions, undos, waits and webhooks."""
+BLOCKS = ROOT / "tests/schema/right/blocks.yaml"
+"""Every other key: graphs, blocks, children, messages, tasks and clocks."""
+EXAMPLES = sorted(path for path in (ROOT / "sagas").glob("*.yaml") if "." not in path.stem)
+"""The sagas, without their tests and invariants."""
 
 
 def value_of(file: Path) -> Any:

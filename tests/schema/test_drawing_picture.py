@@ -396,7 +396,7 @@ def test_waits_for_time_and_without_limit() -> None:
     def words(**change: object) -> str:
         step = wait_step(0, "pause", "go", "5m")
         assert step.wait is not None
-        changed = replace(step, wait=replace(step.wait, **change), can_time_out=False)  # type: ignore[arg-type]
+        changed = replace(step, wait=replace(step.wait, **change))  # type: ignore[arg-type]
         return texts(box(make_picture(definition("short", changed)), "pause"))[0]
 
     assert words(timeout=None) == "wait go · no time limit"

@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
-from saga_files import EVERYTHING, ROOT, mutations, value_of
+from saga_files import BLOCKS, EVERYTHING, EXAMPLES, ROOT, mutations, value_of
 
 from saga.schema import shape
 from saga.schema.language.file import read_file
 from saga.schema.language.json_schema import COMMITTED, as_text, emit
 from saga.schema.loader import json_schema
 from saga.schema.shape.keys import DECIDING
-from saga.schema.shape.not_built import NOT_BUILT
 
 
 def parts(node: Any) -> Iterator[dict[str, Any]]:
@@ -59,20 +58,13 @@ def test_deciding_keys_are_the_schema_s() -> None:
     assert found == {title: set(keys) for title, keys in DECIDING.items()}
 
 
-def test_what_is_not_built_yet_is_in_no_map_of_the_schema() -> None:
-    for definition in json_schema()["$defs"].values():
-        known = set(definition.get("properties", ()))
-        if definition.get("title") != "compensate":
-            assert known & set(NOT_BUILT.get(definition.get("title", ""), ())) == set()
-
-
-def test_one_right_file_uses_every_key() -> None:
-    used = {key for part in parts(value_of(EVERYTHING)) for key in part}
+def test_right_files_use_every_key() -> None:
+    used = {key for file in (EVERYTHING, BLOCKS) for part in parts(value_of(file)) for key in part}
     known = {key for definition in json_schema()["$defs"].values() for key in definition.get("properties", ())}
     assert known | set(json_schema()["properties"]) <= used
 
 
-@pytest.mark.parametrize("file", [*sorted((ROOT / "sagas").glob("*.yaml")), EVERYTHING], ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [*EXAMPLES, EVERYTHING, BLOCKS], ids=lambda file: file.stem)
 def test_right_files_fit(file: Path) -> None:
     assert list(Draft202012Validator(json_schema()).iter_errors(value_of(file))) == []
 

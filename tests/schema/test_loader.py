@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 import yaml
-from saga_files import EVERYTHING, ROOT, mutations, value_of
+from saga_files import EVERYTHING, EXAMPLES, ROOT, mutations, value_of
 
 from saga.schema.loader import check, load
 from saga.schema.problems import DefinitionProblems
 
-SAGAS = sorted((ROOT / "sagas").glob("*.yaml"))
 HEADER = """\
 saga: v1
 name: shop
@@ -34,7 +33,7 @@ def codes(text: str) -> list[str]:
     return [problem.code for problem in check(text, "f.yaml")[1]]
 
 
-@pytest.mark.parametrize("file", [*SAGAS, EVERYTHING], ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [*EXAMPLES, EVERYTHING], ids=lambda file: file.stem)
 def test_right_files_load_without_a_word(file: Path) -> None:
     definition, problems = check(file.read_text(encoding="utf-8"), file.name)
     assert problems == ()
@@ -43,7 +42,18 @@ def test_right_files_load_without_a_word(file: Path) -> None:
 
 
 def test_the_examples_are_there() -> None:
-    assert [file.stem for file in SAGAS] == ["checkout", "order", "refund"]
+    assert [file.stem for file in EXAMPLES] == [
+        "approval",
+        "bundle",
+        "checkout",
+        "fulfilment",
+        "order",
+        "refund",
+        "renewal",
+        "ticketing",
+        "transfer",
+        "trip",
+    ]
 
 
 def test_late_payments_are_input_of_refund() -> None:
@@ -79,7 +89,7 @@ def test_warnings_do_not_stop_a_file() -> None:
 
 
 def test_a_text_is_compiled_once() -> None:
-    text = SAGAS[0].read_text()
+    text = EXAMPLES[0].read_text()
     assert load(text, "a") is load(text, "a")
 
 

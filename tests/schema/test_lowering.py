@@ -8,7 +8,7 @@ from hashlib import sha256
 import pytest
 from saga_files import EVERYTHING, ROOT
 
-from saga.schema.definition import Definition, Guard, GuardKind, Retry, UndoKind, Verb
+from saga.schema.definition import Definition, Guard, Retry, UndoKind, Verb
 from saga.schema.loader import load
 
 SECOND = 1_000_000
@@ -24,7 +24,7 @@ def everything() -> Definition:
 
 
 def timed_out(step: int) -> tuple[Guard, ...]:
-    return (Guard(GuardKind.TIMED_OUT, step),)
+    return (Guard(step, "on_timeout"),)
 
 
 def test_the_steps_of_checkout_in_a_row() -> None:

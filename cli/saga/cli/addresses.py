@@ -7,7 +7,7 @@ from pathlib import Path
 from saga.cli.paths import queue_words, worker_command
 from saga.cli.wiring import Here
 from saga.interpreter.project import Project, find_project
-from saga.interpreter.store import RunRow
+from saga.interpreter.store import RunFilter, RunRow
 
 LATEST = "@latest"
 
@@ -23,7 +23,7 @@ async def find_run(here: Here, address: str) -> RunRow:
     project = await project_here(here)
     saga, slash, last = address.rpartition("/")
     if slash and last == LATEST:
-        found = await here.store.runs(project=project, saga=saga, limit=1)
+        found = await here.store.runs(RunFilter(project, saga), limit=1)
         if found:
             return found[0]
     return await here.client.find(address, project)

@@ -15,11 +15,11 @@ from saga.cli.addresses import find_run, project_here
 from saga.cli.exits import Exit
 from saga.cli.failures import Failure, usage
 from saga.cli.options import json_option
-from saga.cli.records import archive_record
 from saga.cli.screen import note, print_json
 from saga.cli.wiring import Here, execute, opened
 from saga.cli.words import counted
 from saga.interpreter.project import find_project
+from saga.interpreter.records import archive_record
 from saga.interpreter.retention import Keep, expired
 from saga.interpreter.store import RunRow
 from saga.schema.durations import parse_duration

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from saga.cli.exits import Exit, exit_of
 from saga.cli.following import Following, Why
-from saga.cli.records import run_record
 from saga.cli.screen import note, print_json, warn
+from saga.interpreter.records import run_record
 
 
 async def conclude(story: Following, why: Why, *, as_json: bool, go_on: str) -> int:

@@ -21,6 +21,7 @@ from saga.cli.screen import err, note, print_json, say
 from saga.cli.stage import NotAsAnnounced, Stage
 from saga.cli.wiring import execute, opened
 from saga.interpreter.project import find_project
+from saga.interpreter.store import RunFilter
 
 _OWN_INPUT = "-i order_id=mine -i user_id=me -i product_id=tea -i amount=5"
 
@@ -63,7 +64,7 @@ async def _demo(folder: Path, as_json: bool) -> int:
     note(f"the example is in {folder}: {', '.join(FILES)}")
     played: list[dict[str, object]] = []
     async with opened(announced=True) as here:
-        if await here.store.runs(project=await here.store.project(str(folder)), limit=1):
+        if await here.store.runs(RunFilter(await here.store.project(str(folder))), limit=1):
             raise usage(f"the database still has the runs of an earlier demo in {folder}", "name another folder")
         stage = Stage(here, folder)
         try:

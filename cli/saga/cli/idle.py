@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from saga.interpreter.status import Status
-from saga.interpreter.store import RunRow, Store
+from saga.interpreter.store import RunFilter, RunRow, Store
 from saga.interpreter.worker import Worker
 
 _LOOK = 0.25
@@ -36,7 +36,7 @@ async def until_nobody_is_alone(store: Store, worker: Worker) -> None:
 async def _work_is_left(store: Store, project: int, queues: tuple[str, ...]) -> bool:
     now, before = await store.now(), None
     while True:
-        page = await store.runs(project=project, statuses=_OPEN, before=before, limit=_PAGE)
+        page = await store.runs(RunFilter(project, statuses=_OPEN, before=before), _PAGE)
         if any(_goes_on(run, now) for run in page if run.queue in queues):
             return True
         if len(page) < _PAGE:

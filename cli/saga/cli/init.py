@@ -1,4 +1,4 @@
-"""``saga init``: a folder with one saga that runs."""
+"""``saga init``: a folder with one saga that runs, and a test of it that passes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from saga.cli.exits import Exit
 from saga.cli.failures import Failure
 from saga.cli.screen import note
 
-_FILES = ("order.yaml", "actions.py", "saga.toml", "README.md")
+_FILES = ("order.yaml", "order.test.yaml", "actions.py", "saga.toml", "README.md")
 _NAME = "@NAME@"
 """Stands for the project's name in the templates."""
 
@@ -21,9 +21,9 @@ _NAME = "@NAME@"
 @click.command()
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
 def init(folder: Path) -> int:
-    """Make DIR (here, if not given) a project: one saga, its actions in Python, a saga.toml and a README.
+    """Make DIR (here, if not given) a project: one saga, its test, its actions in Python, a saga.toml and a README.
 
-    No file that is there already is touched: if one of the four is, nothing is written.
+    No file that is there already is touched: if one of the five is, nothing is written.
     """
     there = [name for name in _FILES if (folder / name).exists()]
     if there:
@@ -45,6 +45,7 @@ def init(folder: Path) -> int:
     note("now:")
     if folder.resolve() != Path.cwd():
         note(f"  cd {shlex.quote(str(folder))}")
+    note("  saga test")
     note("  saga run order.yaml -i order_id=o-1 -i amount=12.50")
     note("  saga signal o-1 paid -p method=card          (from another terminal)")
     return Exit.DONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -13,13 +14,14 @@ from saga.cli.addresses import project_here
 from saga.cli.exits import Exit
 from saga.cli.failures import usage
 from saga.cli.options import json_option
-from saga.cli.records import run_record
 from saga.cli.screen import columns, note, out, print_json, say
 from saga.cli.wiring import execute, opened
-from saga.cli.words import STATUS_LOOKS, left, moment, span, standing, status_words
+from saga.cli.words import STATUS_LOOKS, left, moment, span, status_words
 from saga.interpreter.project import find_project
+from saga.interpreter.records import run_record
+from saga.interpreter.standing import standing
 from saga.interpreter.status import Status
-from saga.interpreter.store import RunRow, Store
+from saga.interpreter.store import EVERY_RUN, RunFilter, RunRow
 from saga.schema.durations import parse_duration
 from saga.schema.problems import visible
 from saga.schema.values import load
@@ -39,7 +41,9 @@ _MOST = 200
     help=f"Runs that stand so: {', '.join(_WORDS)}. May be given more than once.",
 )
 @click.option("--business-status", "--shown", "shown", metavar="WORD", help="Runs that show this business status.")
-@click.option("--label", metavar="KEY=VALUE", help="Runs with this label.")
+@click.option(
+    "--label", "labels", multiple=True, metavar="KEY=VALUE", help="Runs with this label. May be given more than once."
+)
 @click.option("--waiting-for", metavar="SIGNAL", help="Runs that wait for this signal.")
 @click.option("--since", metavar="DURATION", help="Runs started within this time, such as 2h or 7d.")
 @click.option(
@@ -52,7 +56,7 @@ def listing(
     saga: str | None,
     statuses: tuple[str, ...],
     shown: str | None,
-    label: str | None,
+    labels: tuple[str, ...],
     waiting_for: str | None,
     since: str | None,
     limit: int,
@@ -68,17 +72,16 @@ def listing(
     saga list --status waiting --waiting-for payment_received
     saga list --saga checkout --since 2h --json
     """
-    key, _, value = (label or "").partition("=")
-    if label is not None and not (key and value):
-        raise usage(f"--label {label!r} is no KEY=VALUE", "write such as --label customer=u-1")
     asked = Asked(
-        saga,
-        tuple(Status[word.upper()] for word in statuses),
-        shown,
-        None if label is None else (key, value),
-        waiting_for,
+        RunFilter(
+            saga=saga,
+            statuses=tuple(Status[word.upper()] for word in statuses),
+            shown=shown,
+            labels=tuple(map(_label, labels)),
+            waiting_for=waiting_for,
+            before=None if cursor is None else _cursor(cursor),
+        ),
         None if since is None else _duration(since),
-        None if cursor is None else _cursor(cursor),
         limit,
     )
     return execute(_list(asked, everywhere, as_json))
@@ -87,14 +90,16 @@ def listing(
 class Asked(NamedTuple):
     """What is asked for; ``since`` in microseconds before now."""
 
-    saga: str | None
-    statuses: tuple[Status, ...]
-    shown: str | None
-    label: tuple[str, str] | None
-    waiting_for: str | None
+    wanted: RunFilter
     since: int | None
-    before: UUID | None
     limit: int
+
+
+def _label(text: str) -> tuple[str, str]:
+    key, _, value = text.partition("=")
+    if not (key and value):
+        raise usage(f"--label {text!r} is no KEY=VALUE", "write such as --label customer=u-1")
+    return key, value
 
 
 def _duration(text: str) -> int:
@@ -119,7 +124,8 @@ async def _list(asked: Asked, everywhere: bool, as_json: bool) -> int:
             now = 0
         else:
             now = await here.store.now()
-            runs = await _fetch(here.store, project, asked, now)
+            since = None if asked.since is None else now - asked.since
+            runs = await here.store.runs(replace(asked.wanted, project=project, since=since), asked.limit + 1)
     page = runs[: asked.limit]
     following = str(page[-1].id) if len(runs) > asked.limit else None
     if as_json:
@@ -128,36 +134,10 @@ async def _list(asked: Asked, everywhere: bool, as_json: bool) -> int:
     if page:
         _print(page, now)
     else:
-        note("no runs" if asked == asked._replace(**_NO_FILTER) else "no runs fit")
+        note("no runs" if asked.wanted == EVERY_RUN and asked.since is None else "no runs fit")
     if following is not None:
         note(f"there are more: the same command with --cursor {following}")
     return Exit.DONE
-
-
-_NO_FILTER: dict[str, Any] = {
-    "saga": None,
-    "statuses": (),
-    "shown": None,
-    "label": None,
-    "waiting_for": None,
-    "since": None,
-    "before": None,
-}
-
-
-async def _fetch(store: Store, project: int | None, asked: Asked, now: int) -> list[RunRow]:
-    """The page, and one run more if there is a next one."""
-    return await store.runs(
-        project=project,
-        saga=asked.saga,
-        statuses=asked.statuses,
-        shown=asked.shown,
-        label=asked.label,
-        waiting_for=asked.waiting_for,
-        since=None if asked.since is None else now - asked.since,
-        before=asked.before,
-        limit=asked.limit + 1,
-    )
 
 
 def _print(page: list[RunRow], now: int) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from saga.cli.following import Following
-from saga.cli.words import rfc3339
 from saga.interpreter.codec import MESSAGE_KINDS
 from saga.interpreter.machine.events import SignalReceived
+from saga.interpreter.standing import rfc3339
 from saga.interpreter.store import Store
 from saga.schema.values import Value, load
 

@@ -39,7 +39,10 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("run", "saga.cli.run:run", "Run a saga here and watch it."),
             Entry("worker", "saga.cli.worker:worker", "Work on the runs of a project until stopped."),
+            Entry("dev", "saga.cli.dev:dev", "Serve and work while you write: saved files count at once."),
+            Entry("serve", "saga.cli.serve:serve", "Serve the HTTP API of a project."),
             Entry("signal", "saga.cli.signal_command:signal", "Send a signal to a run."),
+            Entry("trigger", "saga.cli.trigger:trigger", "Send a webhook, correctly signed, to a server."),
         ),
     ),
     (
@@ -54,15 +57,21 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Step in",
         (
             Entry("cancel", "saga.cli.operate:cancel", "Stop a run and undo what it did."),
+            Entry("pause", "saga.cli.operate:pause", "Let a run open nothing new."),
+            Entry("resume", "saga.cli.operate:resume", "Let a paused run go on."),
+            Entry("undo", "saga.cli.undo:undo", "Undo a run that has completed."),
             Entry("retry", "saga.cli.operate:retry", "Let a stuck run go on from the step that failed."),
             Entry("skip", "saga.cli.operate:skip", "Go on without a step, or without undoing one."),
             Entry("resolve", "saga.cli.operate:resolve", "Tell a run how a step or an undo really ended."),
+            Entry("terminate", "saga.cli.operate:terminate", "End a run now and undo nothing."),
         ),
     ),
     (
         "Write",
         (
             Entry("validate", "saga.cli.validate:validate", "Check saga files; works without a database."),
+            Entry("test", "saga.cli.test_command:test", "Play the tests of sagas in virtual time, without a database."),
+            Entry("verify", "saga.cli.verify:verify", "Prove that a saga ends well, whatever happens."),
             Entry("render", "saga.cli.render:render", "Draw a saga, or what a run has done."),
             Entry("schema", "saga.cli.schema_command:schema", "Print the JSON Schema for editors."),
             Entry("explain", "saga.cli.explain:explain", "Explain the code of an error."),
@@ -71,6 +80,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "Operate",
         (
+            Entry("token", "saga.cli.token:token", "Say who may ask the server for what."),
             Entry("db", "saga.cli.database:db", "Look after the database."),
             Entry("export", "saga.cli.archive:export", "Copy what is kept of ended runs to a file."),
             Entry("purge", "saga.cli.archive:purge", "Remove runs that ended long ago."),

@@ -1,4 +1,4 @@
-"""What a person asks of a run: ``cancel``, ``retry``, ``skip``, ``resolve``. Each is recorded with who and why."""
+"""What a person asks of a run, from ``cancel`` to ``terminate``. Each is recorded with who and why."""
 
 from __future__ import annotations
 
@@ -9,20 +9,27 @@ import click
 
 from saga.cli.addresses import find_run, who_works
 from saga.cli.exits import Exit
-from saga.cli.failures import Failure, usage
+from saga.cli.failures import usage
 from saga.cli.inputs import read_json
 from saga.cli.options import json_option, reason_option, run_argument
-from saga.cli.records import run_record
 from saga.cli.screen import note, print_json
 from saga.cli.wiring import Here, execute, opened, operator
 from saga.cli.words import status_words
 from saga.interpreter.actions.answers import is_code
 from saga.interpreter.client import Story
-from saga.interpreter.machine.events import CancelRequested, OperatorRequest, RetryRequested, StepResolved, StepSkipped
+from saga.interpreter.machine.events import (
+    CancelRequested,
+    OperatorRequest,
+    PauseRequested,
+    ResumeRequested,
+    RetryRequested,
+    StepResolved,
+    StepSkipped,
+    TerminateRequested,
+)
+from saga.interpreter.records import run_record
 from saga.interpreter.store import RunRow
-from saga.schema.definition import Definition
 from saga.schema.durations import parse_duration
-from saga.schema.problems import closest
 
 _LOOK = 0.1
 """Seconds between two looks at a run that is being cancelled."""
@@ -101,12 +108,42 @@ def resolve(run: str, step: str, output: str | None, code: str | None, undone: b
     return execute(_ask(run, request, f"{step} is resolved as {request.how}", as_json))
 
 
+@click.command()
+@run_argument
+@reason_option(required=False)
+@json_option
+def pause(run: str, reason: str, as_json: bool) -> int:
+    """Let RUN open nothing new until it is resumed.
+
+    What is in flight ends, signals are kept, timers wait; only the deadline of the whole run goes on.
+    """
+    return execute(_ask(run, PauseRequested(0, 0, operator(), reason), "it is paused", as_json))
+
+
+@click.command()
+@run_argument
+@reason_option(required=False)
+@json_option
+def resume(run: str, reason: str, as_json: bool) -> int:
+    """Let RUN, which is paused, go on. Timers that came due meanwhile fire at once."""
+    return execute(_ask(run, ResumeRequested(0, 0, operator(), reason), "it goes on", as_json))
+
+
+@click.command()
+@run_argument
+@reason_option(required=True)
+@json_option
+def terminate(run: str, reason: str, as_json: bool) -> int:
+    """End RUN now, whatever it is doing, and undo nothing.
+
+    What its steps have done stays done, and what is in flight is not waited for. To have it undone: `saga cancel`.
+    """
+    return execute(_ask(run, TerminateRequested(0, 0, operator(), reason), "it ends here, nothing is undone", as_json))
+
+
 async def _ask(address: str, request: OperatorRequest, said: str, as_json: bool) -> int:
     async with opened() as here:
         run = await find_run(here, address)
-        if isinstance(request, StepSkipped | StepResolved):
-            _, definition = await here.client.definitions.get(run.definition)
-            _known_step(definition, request.step)
         await here.client.operate(run, request)
         works, command = await who_works(here, run)
         if as_json:
@@ -115,13 +152,6 @@ async def _ask(address: str, request: OperatorRequest, said: str, as_json: bool)
             click.echo(f"{run.address}: {said}")
         _say_who(works, command)
     return Exit.DONE
-
-
-def _known_step(definition: Definition, name: str) -> None:
-    if definition.step(name) is None:
-        near = closest(name, definition.indices)
-        hint = f'did you mean "{near}"?' if near else f"its steps are: {', '.join(definition.indices)}"
-        raise Failure(Exit.USAGE, "unknown_step", f'saga "{definition.name}" has no step "{name}"', hint)
 
 
 def _say_who(works: bool, command: str) -> None:

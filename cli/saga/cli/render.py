@@ -53,13 +53,14 @@ def render(subject: str | None, run: str | None, failure: str | None, form: str 
     A run is drawn with the text that it was started with. Files need no database.
     """
     output = None if output == Path("-") else output
-    chosen = _format(form, output)
+    chosen = format_of(form, output)
     definition, look = _subject(subject, run, failure)
     _write(_draw(definition, look, failure, chosen, output), output)
     return Exit.DONE
 
 
-def _format(form: str | None, output: Path | None) -> Format:
+def format_of(form: str | None, output: Path | None) -> Format:
+    """The format that was asked for, or that the file's name says. Raises Failure."""
     if form is not None:
         chosen = cast(Format, form)
     elif output is None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from saga.cli.timeline import Entry, Timeline, Try
 from saga.cli.words import compact, left, moment, span
 from saga.interpreter.codec import SPELLINGS
 from saga.interpreter.machine.events import (
@@ -26,6 +25,7 @@ from saga.interpreter.machine.events import (
     TimerFired,
 )
 from saga.interpreter.machine.state import Progress
+from saga.interpreter.timeline import Entry, Timeline, Try
 from saga.schema.definition import Definition
 
 
@@ -110,7 +110,7 @@ class Teller:
         return _and("" if isinstance(event, ActionSucceeded) else said, took, again)
 
     def _timed_out(self, timer: Timer) -> bool:
-        return self._timeline.state.progress(timer.ref.step) is Progress.TIMED_OUT
+        return self._timeline.state.progress(timer.ref) is Progress.TIMED_OUT
 
     def _fate(self, mseq: int) -> str:
         what, _, by = self._timeline.state.fates.get(mseq, "").partition(":")
@@ -119,7 +119,7 @@ class Teller:
     def _new_waits(self, at: int) -> Iterator[Line]:
         timeline = self._timeline
         for step in timeline.definition.steps:
-            if timeline.state.progress(step.index) is not Progress.WAITING:
+            if timeline.state.progress(Ref(step.index)) is not Progress.WAITING:
                 self._waiting.discard(step.index)
             elif step.index not in self._waiting:
                 self._waiting.add(step.index)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from rich.text import Text
 
 from saga.cli.screen import columns
-from saga.cli.timeline import Timeline, Track, Try
 from saga.cli.words import STATUS_LOOKS, Look, clock, counted, left, moment, span, status_words
 from saga.interpreter.machine.events import FORWARD, Ref, Timer
 from saga.interpreter.machine.state import Phase, Progress, StepState, Unwound
 from saga.interpreter.status import Status
+from saga.interpreter.timeline import Timeline, Track, Try
 from saga.schema.definition import Step, Verb
 from saga.schema.problems import visible
 

@@ -14,7 +14,7 @@ from saga.cli.exits import Exit
 from saga.cli.failures import usage
 from saga.interpreter.actions.registry import Actions
 from saga.interpreter.project import Project, find_project
-from saga.schema.loader import check
+from saga.schema.loader import check, check_together
 from saga.schema.problem_formats import FORMATS, Format, render_problems
 from saga.schema.problems import DefinitionProblems, Problem, in_order
 from saga.schema.yaml_text.source import MAX_BYTES, decode
@@ -37,18 +37,18 @@ def validate(paths: tuple[Path, ...], form: str, as_json: bool, strict: bool) ->
     Exit codes: 0 no errors, 1 errors found, 2 nothing to check.
     """
     chosen = cast(Format, "json" if as_json else form)
-    files = _files(paths)
+    files = saga_files(paths)
     checked = Checked()
     for file in files:
         checked.add(file)
-    problems = checked.problems(strict=strict)
+    problems = checked.problems(strict=strict, whole=all(path.is_dir() for path in paths))
     if problems or chosen in _LOUD_WHEN_EMPTY:
         click.echo(render_problems(problems, checked.sources, chosen))
     click.echo(_summary(len(files), problems), err=True)
     return Exit.UNDONE if any(problem.severity == "error" for problem in problems) else Exit.DONE
 
 
-def _files(paths: Sequence[Path]) -> list[Path]:
+def saga_files(paths: Sequence[Path]) -> list[Path]:
     """The files meant. A folder stands for the saga files of its project that lie in it."""
     found = [file for path in paths or [Path()] for file in (_files_in(path) if path.is_dir() else [path])]
     return list(dict.fromkeys(found))
@@ -90,9 +90,9 @@ class Checked:
         if definition is not None and definition.functions():
             self._found += self._problems_of_calls(text, path, find_project(file))
 
-    def problems(self, *, strict: bool) -> tuple[Problem, ...]:
-        """All problems, in order. ``strict``: the warnings as errors."""
-        found = in_order(self._found)
+    def problems(self, *, strict: bool, whole: bool) -> tuple[Problem, ...]:
+        """All problems, in order. ``strict``: the warnings as errors. ``whole``: whole projects were checked."""
+        found = in_order([*self._found, *check_together(self.sources.items(), whole=whole)])
         return tuple(replace(problem, severity="error") for problem in found) if strict else found
 
     def _problems_of_calls(self, text: str, path: str, project: Project) -> Iterator[Problem]:

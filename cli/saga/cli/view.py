@@ -13,10 +13,10 @@ from saga.cli.advice import advice
 from saga.cli.following import Following, View
 from saga.cli.screen import err, lively, say
 from saga.cli.telling import Line, Teller
-from saga.cli.timeline import Entry
 from saga.cli.tree import folded, headline, stamp, tree
 from saga.cli.words import Look, span, status_words
 from saga.interpreter.machine.state import Progress
+from saga.interpreter.timeline import Entry
 from saga.schema.problems import visible
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"

@@ -35,9 +35,10 @@ class Here:
     @cached_property
     def client(self) -> Client:
         """Questions and requests to runs; made when first asked for, as it is slow to import."""
+        from saga.interpreter.access import Actor
         from saga.interpreter.client import Client
 
-        return Client(self.store)
+        return Client(self.store, actor=Actor(operator(), "cli"))
 
 
 def execute(main: Coroutine[Any, Any, int]) -> int:
@@ -56,20 +57,24 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 @asynccontextmanager
-async def opened(*, announced: bool = False) -> AsyncIterator[Here]:
+async def opened(*, announced: bool = False, clients: int = 1) -> AsyncIterator[Here]:
     """The store of ``SAGA_DATABASE_URL``, else of the embedded Postgres: started if need be, stopped by the last.
 
-    ``announced``: says where the embedded one lives; at its very first start that is always said.
+    ``announced``: says where the embedded one lives; at its very first start that is always said. ``clients``:
+    connections for those who ask.
     Raises StoreUnavailable, StoreMismatch and EmbeddedProblem.
     """
     from saga.interpreter.postgres import PostgresStore
 
     given = os.environ.get(URL)
     if given:
-        async with _closing(await PostgresStore.open(given)) as here:
+        async with _closing(await PostgresStore.open(given, clients=clients)) as here:
             yield here
         return
-    async with embedded_url(announced=announced) as url, _closing(await PostgresStore.open(url, upgrade=True)) as here:
+    async with (
+        embedded_url(announced=announced) as url,
+        _closing(await PostgresStore.open(url, upgrade=True, clients=clients)) as here,
+    ):
         yield here
 
 

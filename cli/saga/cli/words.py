@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from saga.interpreter.status import Status
-from saga.interpreter.store import RunRow
 from saga.schema.problems import visible
 from saga.schema.values import Value
 
@@ -37,13 +36,6 @@ STATUS_LOOKS = {
     Status.COMPENSATED: Look("↩", "magenta"),
     Status.TERMINATED: Look("✗", "red"),
 }
-
-
-def standing(run: RunRow) -> Status:
-    """Where a run stands. What a worker has in hand is running, whatever it was when it was last put down."""
-    if run.owner is not None and run.status in (Status.WAITING, Status.STUCK, Status.PAUSED):
-        return Status.RUNNING
-    return run.status
 
 
 def status_words(status: Status, shown: str | None, outcome: str | None) -> str:
@@ -92,13 +84,6 @@ def moment(at: int, now: int) -> str:
     there = local(at)
     form = "%H:%M:%S %Z" if there.date() == local(now).date() else "%Y-%m-%d %H:%M:%S %Z"
     return there.strftime(form)
-
-
-def rfc3339(at: int | None) -> str | None:
-    """The moment for machines, in UTC."""
-    if at is None:
-        return None
-    return (_EPOCH + timedelta(microseconds=at)).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def compact(value: Value) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -20,7 +20,8 @@ from saga.cli.screen import note
 from saga.cli.sources import register_all
 from saga.cli.wiring import Here, execute, load_actions, opened, performing
 from saga.cli.words import counted
-from saga.interpreter.project import find_project
+from saga.interpreter.actions.registry import Actions
+from saga.interpreter.project import Project, find_project
 from saga.interpreter.starting import DEFAULT_QUEUE
 from saga.interpreter.store import Fenced
 from saga.interpreter.worker import Settings, Worker, tune_process
@@ -51,75 +52,103 @@ def worker(
     With --until-idle it ends by itself: when no run is being worked on, due, or to be tried again. Runs that wait for a
     signal, a later time or a person do not count.
     """
-    order = Order(path or Path.cwd(), queues or (DEFAULT_QUEUE,), ends_idle, alone, actions)
-    return execute(_worker(order, concurrency))
+    employment = Employment(concurrency, queues or (DEFAULT_QUEUE,), actions, ends_idle, alone)
+    return execute(_worker(path or Path.cwd(), employment))
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What was asked for."""
+class Employment(NamedTuple):
+    """How a worker works. ``concurrency``: None is the project's; ``actions``: files of actions that were named."""
 
-    path: Path
-    queues: tuple[str, ...]
-    ends_idle: bool
-    alone: bool
-    actions: tuple[str, ...]
+    concurrency: int | None = None
+    queues: tuple[str, ...] = (DEFAULT_QUEUE,)
+    actions: tuple[str, ...] = ()
+    ends_idle: bool = False
+    alone: bool = False
 
-    def arguments(self) -> list[str]:
+    def arguments(self, project: Project) -> list[str]:
         """The same for another process."""
         queues = [word for queue in self.queues for word in ("--queue", queue)]
-        return [*queues, *(word for file in self.actions for word in ("--actions", file)), str(self.path)]
+        return [*queues, *(word for file in self.actions for word in ("--actions", file)), str(project.folder)]
+
+    def settings(self, project: Project) -> Settings:
+        """What it says about the worker itself."""
+        settings = replace(Settings(), keep=project.keep, alone=self.alone)
+        wanted = self.concurrency or project.concurrency
+        return replace(settings, concurrency=wanted) if wanted else settings
 
 
-async def _worker(order: Order, concurrency: int | None) -> int:
-    project = find_project(order.path)
-    actions, _ = load_actions(project, order.actions)
-    settings = replace(Settings(), keep=project.keep, alone=order.alone)
-    if wanted := concurrency or project.concurrency:
-        settings = replace(settings, concurrency=wanted)
+class Workplace(NamedTuple):
+    """Where a worker works: ``number`` is that of the project, ``sagas`` how many it has."""
+
+    here: Here
+    project: Project
+    number: int
+    sagas: int
+
+
+async def _worker(path: Path, employment: Employment) -> int:
+    project = find_project(path)
+    actions, _ = load_actions(project, employment.actions)
     log_to_stderr()
-    companion = Companion(order.arguments())
-    with interruptible() as stop, closing(companion):
-        async with opened(announced=not order.alone) as here, performing(project, actions) as performer:
+    with interruptible() as stop:
+        async with opened(announced=not employment.alone) as here:
             number = await here.store.project(project.name)
-            sagas = 0 if order.alone else await register_all(here, project, number)
-            tune_process()
+            sagas = 0 if employment.alone else await register_all(here, project, number)
+            await employ(Workplace(here, project, number, sagas), actions, employment, stop)
+    return Exit.DONE
+
+
+async def employ(place: Workplace, actions: Actions, employment: Employment, stop: asyncio.Event) -> None:
+    """A worker of the project until ``stop`` is set; one that was taken for dead is followed by another.
+
+    Raises ProjectProblem, and what the worker failed with.
+    """
+    here, project, number, _ = place
+    companion = Companion(employment.arguments(project))
+    tune_process()
+    with closing(companion):
+        async with performing(project, actions) as performer:
             while True:
-                employed = Worker(
+                worker = Worker(
                     here.store,
                     performer,
                     number,
-                    queues=order.queues,
-                    settings=settings,
+                    queues=employment.queues,
+                    settings=employment.settings(project),
                     definitions=here.client.definitions,
+                    sinks=project.sinks,
                     call_alone=companion.call,
                 )
-                await employed.begin()
-                if not order.alone:
-                    queues = "" if order.queues == (DEFAULT_QUEUE,) else f", queue {' and '.join(order.queues)}"
-                    note(
-                        f"worker {employed.number} works on project {project.name}{queues}: {counted(sagas, 'saga')}, "
-                        f"{counted(len(actions.functions()), 'action')}; Ctrl-C hands over"
-                    )
+                await worker.begin()
+                if not employment.alone:
+                    _tell(worker, place, actions, employment)
                 try:
-                    await _work(here, employed, number, stop, order)
-                    return Exit.DONE
+                    await _work(here, worker, number, stop, employment)
+                    return
                 except Fenced as problem:
                     note(f"{problem}; others took its runs; it begins anew")
 
 
-async def _work(here: Here, employed: Worker, project: int, stop: asyncio.Event, order: Order) -> None:
+def _tell(worker: Worker, place: Workplace, actions: Actions, employment: Employment) -> None:
+    queues = "" if employment.queues == (DEFAULT_QUEUE,) else f", queue {' and '.join(employment.queues)}"
+    note(
+        f"worker {worker.number} works on project {place.project.name}{queues}: {counted(place.sagas, 'saga')}, "
+        f"{counted(len(actions.functions()), 'action')}; Ctrl-C hands over"
+    )
+
+
+async def _work(here: Here, worker: Worker, project: int, stop: asyncio.Event, employment: Employment) -> None:
     """Works until asked to stop or, if that is wanted, until idle. Raises what the worker failed with."""
-    working = asyncio.ensure_future(employed.run())
+    working = asyncio.ensure_future(worker.run())
     ends: list[asyncio.Future[Any]] = [working, asyncio.ensure_future(stop.wait())]
-    if order.alone:
-        ends.append(asyncio.ensure_future(until_nobody_is_alone(here.store, employed)))
-    elif order.ends_idle:
-        ends.append(asyncio.ensure_future(until_idle(here.store, employed, project, order.queues)))
+    if employment.alone:
+        ends.append(asyncio.ensure_future(until_nobody_is_alone(here.store, worker)))
+    elif employment.ends_idle:
+        ends.append(asyncio.ensure_future(until_idle(here.store, worker, project, employment.queues)))
     done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     for future in ends[1:]:
         future.cancel()
-    employed.stop()
+    worker.stop()
     await working
     for future in done:
         future.result()

@@ -6,19 +6,41 @@ Command line and server both stand on this room. It must not know terminals, HTT
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
 from saga.interpreter import machine
-from saga.interpreter.closing import start_data
+from saga.interpreter.access import Actor, Intent
+from saga.interpreter.beginning import beginning_of
 from saga.interpreter.codec import MESSAGE_KINDS, decode, request_data
 from saga.interpreter.definitions import Definitions
-from saga.interpreter.machine.events import Event, OperatorRequest, RetryRequested, SignalReceived
+from saga.interpreter.machine.events import (
+    Event,
+    OperatorRequest,
+    RetryRequested,
+    SignalReceived,
+    StepResolved,
+    StepSkipped,
+    UndoRequested,
+)
 from saga.interpreter.machine.mailbox import handle
 from saga.interpreter.machine.operating import refusal
 from saga.interpreter.machine.state import Phase, State, Unread
-from saga.interpreter.starting import new_run
+from saga.interpreter.outgoing import START, start_data
+from saga.interpreter.recording import Recording, recorded, snapshot
+from saga.interpreter.starting import check_key, new_run, undo_run
 from saga.interpreter.status import Status
-from saga.interpreter.store import DefinitionRow, Message, OutboxRow, Row, RunRow, Store
+from saga.interpreter.store import (
+    MOST_UNREAD,
+    DefinitionRow,
+    Delivery,
+    Message,
+    OutboxRow,
+    Row,
+    RunFilter,
+    RunRow,
+    Store,
+)
 from saga.schema.definition import Definition, Signal
 from saga.schema.problems import closest
 from saga.schema.values import Value, ValueProblem, dump, load
@@ -52,6 +74,18 @@ class Conflict(Refused):
     code = "conflict"
 
 
+class UnknownSaga(Refused):
+    """The project has no saga of that name."""
+
+    code = "unknown_saga"
+
+
+class UnknownStep(Refused):
+    """The saga has no step of that name."""
+
+    code = "unknown_step"
+
+
 class UnknownSignal(Refused):
     """The saga declares no such signal."""
 
@@ -62,6 +96,12 @@ class RunEnded(Refused):
     """The run has ended and nothing takes care of this."""
 
     code = "run_ended"
+
+
+class MailboxFull(Refused):
+    """The run has as many unread signals as it may have."""
+
+    code = "mailbox_full"
 
 
 class NotNow(Refused):
@@ -90,22 +130,36 @@ class Started:
 
 
 class Client:
-    """Questions and requests to the runs in a store."""
+    """Questions and requests to the runs in a store.
 
-    def __init__(self, store: Store, definitions: Definitions | None = None) -> None:
+    ``actor``: on whose behalf; what they change is recorded (`saga.interpreter.recording`). None: nobody's, no records.
+    """
+
+    def __init__(self, store: Store, definitions: Definitions | None = None, actor: Actor | None = None) -> None:
         self.store = store
         self.definitions = definitions or Definitions(store)
+        self.actor = actor
+
+    def acting(self, actor: Actor) -> Client:
+        """The same client on behalf of somebody."""
+        return Client(self.store, self.definitions, actor)
 
     async def start(
         self, row: DefinitionRow, definition: Definition, given: Value, *, key: str | None = None, again: bool = False
     ) -> Started:
         """Stores a run for a worker to claim. Raises ValueProblem (input, id) and Conflict."""
         run, _ = new_run(row, definition, given, key=key, again=again)
-        if await self.store.start(run):
-            stored = await self.store.run(run.id)
-            assert stored is not None
-            return Started(stored, True)
-        return Started(await self.same_run(row.project, run.address, run.input), False)
+        what: Value = {"version": row.label, "again": again}
+        async with self.recorded("start", run.project, run.address, what) as recording:
+            if await self.store.start(run):
+                stored = await self.store.run(run.id)
+                assert stored is not None
+                started = Started(stored, True)
+            else:
+                started = Started(await self.same_run(row.project, run.address, run.input), False)
+            recording.run = started.run.id
+            recording.after = {**snapshot(started.run), "created": started.created}
+        return started
 
     async def same_run(self, project: int, address: str, given: str) -> RunRow:
         """The run that holds an address, if it was started with the same input. Raises Conflict."""
@@ -126,10 +180,27 @@ class Client:
         except ValueProblem:
             return None
 
+    async def deployed(self, project: int, name: str) -> tuple[DefinitionRow, Definition]:
+        """What a new run of that saga takes: the definition registered last. Raises UnknownSaga."""
+        row = await self.store.latest(project, name)
+        if row is None:
+            known = [each.name for each in await self.store.definitions(project)]
+            near = closest(name, known)
+            hint = f'did you mean "{near}"?' if near else f"there are: {', '.join(known) or 'none'}"
+            raise UnknownSaga(f'there is no saga "{name}"', hint)
+        return await self.definitions.get(row.id)
+
+    async def find_in(self, project: int, address: str) -> RunRow:
+        """The run with that ``name/id`` in one project, and in no other. Raises UnknownRun."""
+        found = await self.store.by_address(address, project)
+        if not found:
+            raise UnknownRun(f'there is no run "{address}"', await self._did_you_mean(address, project))
+        return found[0]
+
     async def find(self, address: str, project: int | None = None) -> RunRow:
         """The run with that ``name/id`` or unambiguous bare id, or ``@latest``. Raises UnknownRun, AmbiguousRun."""
         if address == "@latest":
-            found: Sequence[RunRow] = await self.store.runs(project=project, limit=1)
+            found: Sequence[RunRow] = await self.store.runs(RunFilter(project), limit=1)
         else:
             found = await self.store.by_address(address, project) or await self.store.by_address(address)
         if not found:
@@ -140,14 +211,14 @@ class Client:
         return found[0]
 
     async def _did_you_mean(self, address: str, project: int | None) -> str:
-        latest = await self.store.runs(project=project, limit=200)
+        latest = await self.store.runs(RunFilter(project), limit=200)
         near = closest(address, [run.address for run in latest] + [run.address.partition("/")[2] for run in latest])
         return f'did you mean "{near}"?' if near else "`saga list` shows the runs there are"
 
     async def story(self, run: RunRow) -> Story:
         """Everything about a run: its journal folded into its state."""
         row, definition = await self.definitions.get(run.definition)
-        state, _ = machine.start(definition, run.id, run.address, load(run.input), run.created_at)
+        state, _ = (await beginning_of(self.store, run)).state(definition)
         events: list[tuple[Row, Event]] = []
         for stored in await self.store.journal(run.id):
             event = decode(stored)
@@ -174,20 +245,37 @@ class Client:
     async def signal(self, run: RunRow, name: str, payload: Value, key: str | None = None) -> str:
         """Sends a signal; the answer is ``accepted``, ``duplicate`` or ``too_late``.
 
-        Raises UnknownSignal, ValueProblem, RunEnded (ended, and the signal has no ``too_late`` handler).
+        Raises UnknownSignal, ValueProblem, MailboxFull, RunEnded (and the signal has no ``too_late`` handler).
         """
-        definition, signal, prepared = await self.prepare_signal(run, name, payload)
-        message = Message(run.id, MESSAGE_KINDS[SignalReceived], name, key, dump(prepared))
-        delivery = (await self.store.send([message]))[0]
-        if delivery.answer == "ended":
-            return await self._signal_ended(run, definition, signal, message, prepared)
+        what: Value = {"signal": name, "key": key}
+        async with self.recorded("signal", run.project, run.address, what, run) as recording:
+            answer = await self._answer_to(run, name, payload, key)
+            recording.after = {"answer": answer}
+        return answer
+
+    async def _answer_to(self, run: RunRow, name: str, payload: Value, key: str | None) -> str:
+        delivery = await self.put_signal(run, name, payload, None if key is None else check_key(key))
         if delivery.answer != "accepted":
             return delivery.answer
         story = await self.story(run)
         fate = story.state.fates.get(delivery.mseq)
         if fate is None:  # nobody has read it yet: what will be made of it?
-            fate = _fate(story, name, prepared)
+            fate = _fate(story, name, (await self.prepare_signal(run, name, payload))[2])
         return "too_late" if fate == "too_late" else "accepted"
+
+    async def put_signal(self, run: RunRow, name: str, payload: Value, key: str | None) -> Delivery:
+        """As `signal`, without asking what becomes of an accepted one."""
+        definition, signal, prepared = await self.prepare_signal(run, name, payload)
+        message = Message(run.id, MESSAGE_KINDS[SignalReceived], name, key, dump(prepared))
+        delivery = (await self.store.send([message]))[0]
+        if delivery.answer == "full":
+            raise MailboxFull(
+                f"{run.address} has {MOST_UNREAD:,} unread signals and takes no more",
+                f"`saga show {run.address}` shows why it does not read them",
+            )
+        if delivery.answer == "ended":
+            return Delivery(await self._signal_ended(run, definition, signal, message, prepared))
+        return delivery
 
     async def _signal_ended(
         self, run: RunRow, definition: Definition, signal: Signal, message: Message, payload: Value
@@ -196,13 +284,20 @@ class Client:
             raise RunEnded(f"{run.address} has ended, and nothing takes care of a late {signal.name}")
         state = (await self.story(run)).state
         command = handle(definition, state, signal.too_late, Unread(0, signal.name, payload))
-        row = OutboxRow(run.id, run.seq, 0, "start", dump(start_data(definition, run.address, command)))
+        row = OutboxRow(run.id, run.seq, 0, START, dump(start_data(definition, run.address, command)))
         delivery = await self.store.send_to_ended(message, row)
         return "duplicate" if delivery.answer == "duplicate" else "too_late"
 
-    async def operate(self, run: RunRow, request: OperatorRequest) -> Story:
-        """Sends an operator's request after checking that it makes sense now. Raises RunEnded, NotNow."""
+    async def operate(self, run: RunRow, request: OperatorRequest, key: str | None = None) -> Story:
+        """Sends an operator's request after checking that it makes sense now; with a ``key`` once, however often asked.
+
+        Raises RunEnded, NotNow and, for a request about a step, UnknownStep.
+        """
         story = await self.story(run)
+        if key is not None and any(message.key == key for message in await self.store.inbox(run.id)):
+            return story
+        if isinstance(request, StepSkipped | StepResolved):
+            _known_step(story.definition, request.step)
         why = None if _wakes(run, request) else refusal(story.definition, story.state, request)
         if why is not None:
             if story.state.phase is Phase.ENDED or run.status.ended:
@@ -210,19 +305,74 @@ class Client:
             raise NotNow(f"{run.address}: {why}", f"`saga show {run.address}` shows where it stands")
         kind = MESSAGE_KINDS[type(request)]  # type: ignore[index]
         name = type(request).__name__
-        message = Message(run.id, kind, name, None, dump(request_data(request)))
-        delivery = (await self.store.send([message]))[0]
-        if delivery.answer == "ended":
-            raise RunEnded(f"{run.address} has ended")
+        data = request_data(request)
+        message = Message(run.id, kind, name, key, dump(data))
+        what = {key: value for key, value in data.items() if key != "output"}
+        async with self.recorded(verb_of(request), run.project, run.address, what, run) as recording:
+            delivery = (await self.store.send([message]))[0]
+            if delivery.answer == "ended":
+                raise RunEnded(f"{run.address} has ended")
+            recording.after = {"answer": "accepted", "message": delivery.mseq}
         return story
+
+    async def undo(self, run: RunRow, by: str, reason: str) -> Started:
+        """Starts the linked run that undoes a completed one. Raises NotNow, for instance behind a pivot.
+
+        A run is undone once: asked again, the answer is the undo run there is.
+        """
+        why = await self.no_undo(run)
+        if why is None and run.status is not Status.COMPLETED:
+            why = "it was terminated"
+        if why is not None:
+            raise NotNow(f"{run.address} cannot be undone: {why}", f"`saga show {run.address}` shows where it stands")
+        new = undo_run(run, by=by, reason=reason)
+        created = await self.store.start(new)
+        return Started((await self.store.by_address(new.address, run.project))[0], created)
+
+    async def no_undo(self, run: RunRow) -> str | None:
+        """Why an undo run of an ended run would change nothing."""
+        story = await self.story(run)
+        return refusal(story.definition, story.state, UndoRequested(0, 0))
+
+    async def stuck_child(self, run: RunRow) -> RunRow | None:
+        """The run below this one for which a person has to do something: what this one waits for."""
+        for child in await self.store.children(run.id):
+            if child.status is Status.STUCK:
+                return child
+            if not child.status.ended and (found := await self.stuck_child(child)) is not None:
+                return found
+        return None
 
     async def somebody_works_on(self, run: RunRow) -> bool:
         """Whether a live worker would take this run up."""
         return any(
             worker.project == run.project
-            and (run.id == worker.only if worker.only is not None else run.queue in worker.queues)
+            and (worker.only in (run.id, run.root) if worker.only is not None else run.queue in worker.queues)
             for worker in await self.store.workers()
         )
+
+    def recorded(
+        self, action: str, project: int, address: str, what: Value, run: RunRow | None = None
+    ) -> AbstractAsyncContextManager[Recording]:
+        """The record of a change by somebody; nothing is recorded for nobody."""
+        if self.actor is None:
+            return nullcontext(Recording())
+        before, number = (None, None) if run is None else (snapshot(run), run.id)
+        intent = Intent(project, self.actor, action, what, address, number, before)
+        return recorded(self.store.access, intent)
+
+
+def _known_step(definition: Definition, name: str) -> None:
+    if definition.step(name) is None:
+        near = closest(name, definition.indices)
+        hint = f'did you mean "{near}"?' if near else f"its steps are: {', '.join(definition.indices)}"
+        raise UnknownStep(f'saga "{definition.name}" has no step "{name}"', hint)
+
+
+def verb_of(request: OperatorRequest) -> str:
+    """What the audit calls a request: ``cancel``, ``retry``, ``skip``, ``resolve``, ``pause`` and so on."""
+    name = type(request).__name__.removeprefix("Step").removesuffix("Requested").lower()
+    return {"skipped": "skip", "resolved": "resolve"}.get(name, name)
 
 
 def _wakes(run: RunRow, request: OperatorRequest) -> bool:

@@ -1,16 +1,14 @@
-"""What is stored when a run is parked, released or ended, and what it sends out. This room must not know when."""
+"""What is stored when a run is parked, released or ended. This room must not know when."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from saga.interpreter import machine
+from saga.interpreter.limits import LIMIT
 from saga.interpreter.live import LiveRun
-from saga.interpreter.machine.commands import Command, End, HandleTooLate, Park
+from saga.interpreter.machine.commands import Command, End, Park
 from saga.interpreter.machine.state import State
 from saga.interpreter.status import Status
-from saga.interpreter.store import Change, OutboxRow
-from saga.schema.definition import Definition
+from saga.interpreter.store import Change
 from saga.schema.values import Value, dump
 
 
@@ -21,6 +19,7 @@ def change_for(run: LiveRun, last: Command, now: int) -> Change:
     change.waiting = machine.waiting_for(run.definition, state)
     change.problem = _problem(run)
     change.incomplete = state.incomplete
+    change.unread = len(state.mailbox)
     if isinstance(last, End):
         change.outcome = state.outcome
         change.output = dump(state.output)
@@ -43,32 +42,10 @@ def _error(state: State) -> dict[str, Value]:
 
 def _problem(run: LiveRun) -> str | None:
     if run.hold is not None:
-        return dump({"code": run.hold[0].partition(":")[0] + "_missing", "message": run.hold[1]})
+        kind = run.hold[0].partition(":")[0]
+        return dump({"code": LIMIT if kind == LIMIT else f"{kind}_missing", "message": run.hold[1]})
     trouble = run.state.trouble
     if trouble is None:
         return None
     name = run.definition.node(trouble.step).name
     return dump({"step": name, "undo": trouble.undo, "code": trouble.code, "message": trouble.message})
-
-
-def outbox_for(run: LiveRun, seq: int, commands: Sequence[Command]) -> list[OutboxRow]:
-    """The rows that start the handlers of late signals, stored in the commit of the event that made them late."""
-    late = [command for command in commands if type(command) is HandleTooLate]
-    return [
-        OutboxRow(run.id, seq, number, "start", dump(start_data(run.definition, run.state.address, command)))
-        for number, command in enumerate(late)
-    ]
-
-
-def start_data(definition: Definition, address: str, command: HandleTooLate) -> dict[str, Value]:
-    """What an outbox row of kind ``start`` says: which saga to start, and for which signal of which run."""
-    return {
-        "saga": command.saga,
-        "id": command.id,
-        "input": command.input,
-        "error": command.error,
-        "from": address,
-        "signal": command.signal,
-        "mseq": command.mseq,
-        "version": definition.version,
-    }

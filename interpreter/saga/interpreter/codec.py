@@ -6,6 +6,7 @@ The numbers are stored for ever: never reuse one. This room must not know what a
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from saga.interpreter.machine.events import (
     ActionUnknown,
     AttemptsLost,
     CancelRequested,
+    ChildEnded,
     Event,
     InboxEvent,
     OperatorRequest,
@@ -29,11 +31,14 @@ from saga.interpreter.machine.events import (
     SignalReceived,
     StepResolved,
     StepSkipped,
+    TaskAnswered,
     TerminateRequested,
     Timer,
     TimerFired,
+    UndoRequested,
 )
 from saga.interpreter.store import InboxRow, Row
+from saga.interpreter.task_store import ANSWER_KIND
 from saga.schema.values import load, spell
 
 
@@ -43,6 +48,8 @@ class Spelling(NamedTuple):
     kind: int
     word: str
 
+
+CHILD_ENDED = 30
 
 SPELLINGS: dict[type[Event], Spelling] = {
     ActionSucceeded: Spelling(1, "ok"),
@@ -60,6 +67,9 @@ SPELLINGS: dict[type[Event], Spelling] = {
     PauseRequested: Spelling(24, "pause"),
     ResumeRequested: Spelling(25, "resume"),
     TerminateRequested: Spelling(26, "terminate"),
+    UndoRequested: Spelling(27, "undo"),
+    ChildEnded: Spelling(CHILD_ENDED, "child_ended"),
+    TaskAnswered: Spelling(ANSWER_KIND, "task_answered"),
 }
 """Kind number and word of every event."""
 
@@ -74,10 +84,12 @@ MESSAGE_KINDS: dict[type[InboxEvent], int] = {
     PauseRequested: 24,
     ResumeRequested: 25,
     TerminateRequested: 26,
+    ChildEnded: CHILD_ENDED,
+    TaskAnswered: ANSWER_KIND,
 }
 """``kind`` of the inbox rows."""
 
-_REQUESTS = {number: kind for kind, number in MESSAGE_KINDS.items() if number}
+_MESSAGES = {number: kind for kind, number in MESSAGE_KINDS.items() if number}
 
 Data = dict[str, Any]
 
@@ -115,8 +127,17 @@ def _other_data(event: AttemptsLost | TimerFired | InboxEvent) -> Data:
         case SignalReceived():
             data = {"mseq": event.mseq, "name": event.name, "payload": event.payload, "sent_at": event.sent_at}
             return data if event.key is None else {**data, "key": event.key}
+        case ChildEnded() | TaskAnswered():
+            return {"mseq": event.mseq, **_told(event)}
         case _:
             return {"mseq": event.mseq, **request_data(event)}
+
+
+def _told(event: ChildEnded | TaskAnswered) -> Data:
+    """What a message of another run or worker says; what says nothing takes no room."""
+    told = {field.name: getattr(event, field.name) for field in fields(event) if field.name not in ("at", "mseq")}
+    told["ref"] = _spell(event.ref)
+    return {name: value for name, value in told.items() if value not in ("", None, False) or name == "output"}
 
 
 def request_data(event: OperatorRequest) -> Data:
@@ -152,6 +173,8 @@ def decode(row: Row) -> Event:
         return TimerFired(row.at, Timer(word, _ref(*ref_parts)))
     if kind is SignalReceived:
         return SignalReceived(row.at, data["mseq"], data["name"], data["payload"], data["sent_at"], data.get("key"))
+    if kind is ChildEnded or kind is TaskAnswered:
+        data["ref"] = _ref(*data["ref"])
     return cast(Event, kind(row.at, **data))
 
 
@@ -177,4 +200,8 @@ def event_of(message: InboxRow, at: int) -> InboxEvent:
     data = load(message.data)
     if message.kind == 0:
         return SignalReceived(at, message.mseq, message.name, data, message.at, message.key)
-    return _REQUESTS[message.kind](at, message.mseq, **cast(Data, data))
+    said = cast(Data, data)
+    kind = _MESSAGES[message.kind]
+    if kind is ChildEnded or kind is TaskAnswered:
+        said["ref"] = _ref(*said["ref"])
+    return kind(at, message.mseq, **said)

@@ -16,14 +16,26 @@ from uuid import UUID
 from saga.interpreter import machine
 from saga.interpreter.actions.performing import Performer
 from saga.interpreter.alarms import Alarms
+from saga.interpreter.beginning import Beginning
 from saga.interpreter.clock import Clock
-from saga.interpreter.closing import change_for, outbox_for
+from saga.interpreter.closing import change_for
 from saga.interpreter.codec import decode, encode, event_of
 from saga.interpreter.flights import Flights, Foreseen
+from saga.interpreter.limits import LIMIT, beyond
 from saga.interpreter.live import Flight, LiveRun
 from saga.interpreter.machine.commands import CancelTimer, Command, End, Park, RunAction, StartTimer, StopAction
-from saga.interpreter.machine.events import FORWARD, ActionEvent, ActionRejected, AttemptsLost, Event, Timer, TimerFired
+from saga.interpreter.machine.events import (
+    FORWARD,
+    ActionEvent,
+    ActionRejected,
+    AttemptsLost,
+    Event,
+    Timer,
+    TimerFired,
+    UndoRequested,
+)
 from saga.interpreter.machine.state import Phase
+from saga.interpreter.outgoing import outbox_for
 from saga.interpreter.status import Status
 from saga.interpreter.store import (
     ALONE_FROM,
@@ -39,7 +51,7 @@ from saga.interpreter.store import (
 )
 from saga.interpreter.writer import Entry, Outcome, Writer
 from saga.schema.definition import Definition
-from saga.schema.values import Value, dump
+from saga.schema.values import Value, dump, load
 
 log = logging.getLogger("saga.engine")
 
@@ -49,6 +61,9 @@ _REFUSALS = 3
 WEATHER = 0.2
 """Seconds between two readings of an inbox while the database is away."""
 
+_ALONE = ("retry", "delay")
+"""Kinds of timers that race with no message."""
+
 _QUEUED = 50
 """Runs of a saga whose attempts wait for their turn: enough to go on with at once when there is room."""
 
@@ -57,7 +72,11 @@ LINGER = 5_000_000
 
 
 class Engine:
-    """The runs in one worker's hands. ``failed`` is told what ends the worker: being fenced, or a defect."""
+    """The runs in one worker's hands.
+
+    ``failed`` is told what ends the worker: being fenced, or a defect. ``sent`` is called when something is in the
+    outbox that is to be delivered.
+    """
 
     def __init__(
         self,
@@ -67,12 +86,14 @@ class Engine:
         performer: Performer,
         failed: Callable[[BaseException], None],
         concurrency: int,
+        sent: Callable[[], None] = lambda: None,
     ) -> None:
         self.live: dict[UUID, LiveRun] = {}
         self._store = store
         self._worker = worker
         self._clock = clock
         self._failed = failed
+        self._sent = sent
         self._loop = asyncio.get_running_loop()
         self._writer = Writer(store, worker, lambda: len(self.live), failed)
         self._flights = Flights(store, worker, clock, performer, self, concurrency)
@@ -92,39 +113,51 @@ class Engine:
                 state, commands = machine.start(definition, new.id, new.address, given, outcome.started)
                 run = LiveRun(new.id, new.project, new.queue, new.definition, definition, state)
                 self.live[new.id] = run
-                self._send_off(run, commands)
+                self._set_out(run, commands)
             if not begun.done():
                 begun.set_result(outcome.started is not None)
 
         self._writer.put(Entry(new.id, new, None, (), None, stored))
         return begun
 
-    def adopt(self, claimed: Claimed, definition: Definition, given: Value, read_at: int) -> None:
+    def adopt(self, claimed: Claimed, definition: Definition, beginning: Beginning, read_at: int) -> None:
         """Takes up a claimed run: replays its journal, then goes on where it stands.
 
         ``read_at``: a moment before its inbox was read; timers due later wait for another reading (semantics.md 17).
         """
-        state, commands = machine.start(definition, claimed.id, claimed.address, given, claimed.created_at)
+        state, commands = beginning.state(definition)
         run = LiveRun(claimed.id, claimed.project, claimed.queue, claimed.definition, definition, state)
+        run.parent = claimed.parent
         for row in claimed.rows:
             event = decode(row)
             machine.transition(definition, state, event)
-            run.seq = row.seq
+            run.seq, run.size = row.seq, run.size + len(row.data)
             run.seen = max(run.seen, getattr(event, "mseq", 0))
-        if claimed.rows:
-            commands = machine.resume(definition, state)
+        run.read = run.noted = run.seen
         run.shown = state.shown
         run.alone = claimed.crashes >= ALONE_FROM
         self.live[run.id] = run
         run.unread = [message for message in claimed.inbox if message.mseq > run.seen]
         run.knocked = claimed.mbox > max(run.seen, *(message.mseq for message in run.unread), 0)
         lost = tuple(machine.open_attempts(definition, state)) if claimed.lost else ()
-        if lost:
+        if not claimed.rows and claimed.undoes is not None:
+            self._feed(run, self._wish_to_undo(claimed))
+        elif lost:
+            if not claimed.rows:
+                self._put_outbox(run, commands)
             self._feed(run, AttemptsLost(self._clock.now(), lost))
             self._alarms.set_all(run)
+        elif claimed.rows:
+            self._send_off(run, machine.resume(definition, state))
         else:
-            self._send_off(run, commands)
+            self._set_out(run, commands)
         self._pump(run, read_at)
+
+    def _wish_to_undo(self, claimed: Claimed) -> UndoRequested:
+        """The first event of an undo run: its input says who wants it and why."""
+        asked = load(claimed.input)
+        assert isinstance(asked, dict)
+        return UndoRequested(self._clock.now(), 0, str(asked.get("by", "")), str(asked.get("reason", "")))
 
     def shares(self) -> tuple[int, list[Share]]:
         """How many runs in hand do something, and what each saga has of them.
@@ -181,6 +214,10 @@ class Engine:
             self.answer(run, ActionRejected(self._clock.now(), flight.ref, flight.number, "not_tried", message))
             return
         run.hold = (lacks, message)
+        self._let_go(run)
+
+    def _let_go(self, run: LiveRun) -> None:
+        """Parks a run that is held, once nothing of it is under way."""
         if not run.flights:
             self._close(run, [Park(machine.status(run.state), None, ())])
 
@@ -189,13 +226,15 @@ class Engine:
         state = run.state.copy()
         commands = machine.transition(run.definition, state, event)
         seq = run.seq + 1
-        return Foreseen(state, encode(run.id, seq, event), outbox_for(run, seq, commands), commands)
+        return Foreseen(state, encode(run.id, seq, event), outbox_for(run, state, seq, commands), commands)
 
     def journaled(self, run: LiveRun, foreseen: Foreseen) -> None:
         """A transaction has committed what was foreseen: on with the run."""
         run.turn_taken = False
         if not run.gone:
             run.state, run.seq = foreseen.state, foreseen.row.seq
+            if foreseen.outbox:
+                self._sent()
             self._send_off(run, foreseen.commands)
             self.turn_over(run)
 
@@ -215,11 +254,19 @@ class Engine:
     def _feed(self, run: LiveRun, event: Event) -> None:
         commands = machine.transition(run.definition, run.state, event)
         run.seq += 1
-        self._send(run, encode(run.id, run.seq, event), commands)
+        row = encode(run.id, run.seq, event)
+        run.size += len(row.data)
+        if run.hold is not None and run.hold[0].startswith(LIMIT) and run.state.phase is not Phase.FORWARD:
+            run.hold = None  # it may be undone
+        self._send(run, row, commands, getattr(event, "mseq", 0))
 
-    def _send(self, run: LiveRun, row: Row | None, commands: Sequence[Command]) -> None:
-        """Queues a row and, if the run can be let go now, the change that does it; carries commands out after that."""
+    def _send(self, run: LiveRun, row: Row | None, commands: Sequence[Command], read: int = 0) -> None:
+        """Queues a row and, if the run can be let go now, the change that does it; carries commands out after that.
+
+        ``read``: the message that the row takes from the inbox.
+        """
         change = self._change(run, commands)
+        outbox = () if row is None else outbox_for(run, run.state, run.seq, commands)
         run.pending += 1
         run.closing = change is not None
 
@@ -227,8 +274,11 @@ class Engine:
             run.pending -= 1
             if run.pending == 0 and run.calm is not None:
                 run.calm.set()
+            if outbox:
+                self._sent()
             if run.gone:
                 return
+            run.read = max(run.read, read)
             if outcome.bad is not None:
                 self._cannot_be_kept(run, outcome.bad)
             elif not outcome.row:
@@ -240,8 +290,29 @@ class Engine:
             else:
                 self._refused(run, commands)
 
-        outbox = () if row is None else outbox_for(run, run.seq, commands)
         self._writer.put(Entry(run.id, None, row, outbox, change, durable))
+
+    def _set_out(self, run: LiveRun, commands: Sequence[Command]) -> None:
+        """Begins a run that has no journal row yet."""
+        self._put_outbox(run, commands)
+        self._send_off(run, commands)
+
+    def _put_outbox(self, run: LiveRun, commands: Sequence[Command]) -> None:
+        """Sends out what the start itself wants. Whoever takes the run up before its first row does so again."""
+        outbox = outbox_for(run, run.state, 0, commands)
+        if not outbox:
+            return
+        run.pending += 1
+
+        def durable(outcome: Outcome) -> None:
+            run.pending -= 1
+            if run.pending == 0 and run.calm is not None:
+                run.calm.set()
+            self._sent()
+            if outcome.bad is not None and not run.gone:
+                self._cannot_be_kept(run, outcome.bad)
+
+        self._writer.put(Entry(run.id, None, None, outbox, None, durable))
 
     def _send_off(self, run: LiveRun, commands: Sequence[Command]) -> None:
         """Carries out commands whose event is durable already, or lets the run go."""
@@ -271,7 +342,7 @@ class Engine:
 
     def _counts(self, timer: tuple[int, Timer], read_at: int) -> bool:
         due, which = timer
-        return due <= (self._clock.now() if which.kind == "retry" else read_at)
+        return due <= (self._clock.now() if which.kind in _ALONE else read_at)
 
     # -- the inbox
 
@@ -323,18 +394,30 @@ class Engine:
     def _carry_out(self, run: LiveRun, commands: Sequence[Command]) -> None:
         if run.releasing:  # its attempts are declared lost, and its row may be another worker's by now
             return
+        if run.hold is None and run.state.phase is Phase.FORWARD:
+            run.hold = beyond(run)
+            if run.hold is not None:
+                run.untried.update((each.ref, each.attempt) for each in commands if isinstance(each, RunAction))
+                self._let_go(run)
+                return
+        untried: list[StopAction] = []
         for command in commands:
             if isinstance(command, RunAction):
                 self._flights.start(run, command)
             elif isinstance(command, StopAction):
+                if (command.ref, command.attempt) in run.untried:
+                    untried.append(command)
                 self._flights.stop(run, command)
             elif isinstance(command, StartTimer):
                 self._alarms.set(run, command.timer, command.due)
             elif isinstance(command, CancelTimer):
                 self._alarms.cancel(run, command.timer)
+        for stop in untried:
+            said = "the run had come to its limit"
+            self.answer(run, ActionRejected(self._clock.now(), stop.ref, stop.attempt, "not_tried", said))
 
     def _timer_due(self, run: LiveRun, timer: Timer) -> None:
-        if timer.kind == "retry":
+        if timer.kind in _ALONE:
             self._pump(run, 0)
         else:
             self._read_inbox(run)
@@ -386,7 +469,7 @@ class Engine:
                 wanted = machine.transition(run.definition, run.state, event)
                 run.seq += 1
                 batch.rows.append(encode(run.id, run.seq, event))
-                batch.outbox.extend(outbox_for(run, run.seq, wanted))
+                batch.outbox.extend(outbox_for(run, run.state, run.seq, wanted))
                 commands.extend(wanted)
             change = self._change(run, commands or machine.resume(run.definition, run.state)[-1:])
             batch.changes.extend([] if change is None else [change])
@@ -407,7 +490,7 @@ class Engine:
         self._flights.abandon(run)
         self._drop(run)
         problem = dump({"code": "not_storable", "message": why})
-        change = Change(run.id, run.seq - run.pending - 1, run.seen, Status.STUCK, problem=problem)
+        change = Change(run.id, max(0, run.seq - run.pending - 1), run.seen, Status.STUCK, problem=problem)
 
         def held(outcome: Outcome) -> None:
             if not outcome.change:
@@ -452,4 +535,5 @@ class Engine:
             self._drop(run)
         for task in list(self._questions):
             task.cancel()
+        await self._writer.abandon()
         await self._flights.end()

@@ -18,6 +18,7 @@ from saga.interpreter.actions.answers import Answer, Missing, Ok, Postponed, Ref
 from saga.interpreter.actions.performing import Attempt, Performer
 from saga.interpreter.admission import Gate, Limits
 from saga.interpreter.clock import Clock
+from saga.interpreter.heartbeats import Heartbeats
 from saga.interpreter.live import Flight, LiveRun
 from saga.interpreter.machine.commands import Command, RunAction, StopAction
 from saga.interpreter.machine.events import (
@@ -30,10 +31,12 @@ from saga.interpreter.machine.events import (
     OutputRefused,
     Ref,
 )
+from saga.interpreter.machine.places import spelled
 from saga.interpreter.machine.scope import key, scope
 from saga.interpreter.machine.state import State
 from saga.interpreter.store import NotCommitted, OutboxRow, Row, Store, StoreUnavailable, Transaction
 from saga.schema.definition import Definition, Verb
+from saga.schema.values import Value
 
 log = logging.getLogger("saga.engine")
 
@@ -129,6 +132,7 @@ class Flights:
         self._limits: dict[int, dict[int, tuple[LiveRun, Flight]]] = {}
         """Attempts under way, by the tick in which they are cut off and their identity."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._heartbeats = Heartbeats(store, worker, desk.fail)
         self._ticker = self._loop.call_later(_TICK, self._tick)
         self._ticked = self._slot(self._loop.time())
 
@@ -150,10 +154,35 @@ class Flights:
             )
 
     def _take_off(self, run: LiveRun, flight: Flight, command: RunAction) -> None:
-        flight.task = self._loop.create_task(self._fly(run, flight, _attempt(run, command)))
+        attempt = _attempt(run, command)
+        flight.task = self._loop.create_task(self._fly(run, flight, attempt))
         self._tasks.add(flight.task)
-        flight.slot = self._slot(self._loop.time() + command.action.attempt_timeout / 1_000_000) + 1
+        flight.last_slot = self._slot(self._loop.time() + command.action.attempt_timeout / 1_000_000) + 1
+        if command.action.heartbeat is not None:
+            flight.patience = command.action.heartbeat / 1_000_000
+            attempt.beat = partial(self._beat, run, flight, command.key)
+        self._limit(run, flight)
+
+    def _limit(self, run: LiveRun, flight: Flight) -> None:
+        """Notes when the attempt is cut off, counted from now."""
+        flight.slot = flight.last_slot
+        if flight.patience is not None:
+            flight.slot = min(flight.slot, self._slot(self._loop.time() + flight.patience) + 1)
         self._limits.setdefault(flight.slot, {})[id(flight)] = (run, flight)
+
+    def _unlimit(self, flight: Flight) -> None:
+        limits = self._limits.get(flight.slot)
+        if limits is not None:
+            limits.pop(id(flight), None)
+
+    def _beat(self, run: LiveRun, flight: Flight, key: str, details: Value) -> None:
+        """The attempt is alive."""
+        if flight.answered:
+            return
+        self._unlimit(flight)
+        self._limit(run, flight)
+        if details is not None:
+            self._heartbeats.note(run, flight.ref, key, details)
 
     def stop(self, run: LiveRun, command: StopAction) -> None:
         """Asks an attempt to stop; it answers when it has."""
@@ -194,6 +223,7 @@ class Flights:
             task.cancel()
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=1)
+        await self._heartbeats.end()
 
     def _tick(self) -> None:
         now = self._slot(self._loop.time())
@@ -202,13 +232,16 @@ class Flights:
                 if not flight.answered:
                     self._cut_off(run, flight)
         self._ticked = now
+        self._heartbeats.look()
         self._ticker = self._loop.call_later(_TICK, self._tick)
 
     def _cut_off(self, run: LiveRun, flight: Flight) -> None:
         if flight.committing:
             return
-        late = "the attempt took longer than its attempt_timeout"
-        self._answered(run, flight, _nothing_known(flight, "attempt_timeout", late))
+        code, late = "attempt_timeout", "the attempt took longer than its attempt_timeout"
+        if flight.slot < flight.last_slot:
+            code, late = "heartbeat", "nothing was heard of the attempt for longer than its heartbeat"
+        self._answered(run, flight, _nothing_known(flight, code, late))
         self._cancel(run, flight)
 
     async def _fly(self, run: LiveRun, flight: Flight, attempt: Attempt) -> None:
@@ -222,13 +255,13 @@ class Flights:
         assert flight.task is not None
         self._tasks.discard(flight.task)
         self.gate.leave(run.definition.name, flight.ticket)
-        limits = self._limits.get(flight.slot)
-        if limits is not None:
-            limits.pop(id(flight), None)
+        self._unlimit(flight)
 
     async def _perform(self, run: LiveRun, flight: Flight, attempt: Attempt) -> None:
         transaction = _Lazy(self._store, self._worker)
         try:
+            if attempt.beat is not None:
+                attempt.details = await self._heartbeats.recall(run, flight.ref, attempt.key, attempt.attempt)
             answer = await self._performer.perform(attempt, transaction)
             if transaction.opened is not None:
                 if isinstance(answer, Ok | Unkeepable) and not flight.answered:
@@ -323,14 +356,14 @@ def _attempt(run: LiveRun, command: RunAction) -> Attempt:
         run.id,
         state.address,
         definition.name,
-        step.name,
+        spelled(definition, ref),
         command.key,
         command.attempt,
         undo,
         command.action,
         command.arguments,
         state.started_at,
-        key(definition, state, Ref(ref.step)) if called else None,
+        key(definition, state, Ref(ref.step, ref.iteration)) if called else None,
         scope(definition, state, ref) if command.action.verb is Verb.HTTP else {},
     )
 

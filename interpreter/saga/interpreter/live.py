@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from math import inf
 from uuid import UUID
 
 from saga.interpreter.admission import Ticket
 from saga.interpreter.machine.events import ActionEvent, Ref, Timer
 from saga.interpreter.machine.state import State
-from saga.interpreter.store import InboxRow
+from saga.interpreter.store import InboxRow, Parent
 from saga.schema.definition import Definition
+from saga.schema.values import Value
 
 
 @dataclass(slots=True)
@@ -28,12 +30,26 @@ class Flight:
     ticket: Ticket | None = None
     """If it had to wait for its turn."""
     slot: int = 0
-    """The tick in which it is cut off."""
+    """The tick in which it is cut off, if nothing is heard of it before."""
+    last_slot: int = 0
+    """The tick in which it is cut off whatever is heard of it."""
+    patience: float | None = None
+    """Seconds that it may be silent."""
     answered: bool = False
     transactional: bool = False
     """It is a statement in a transaction: until that commits nothing has happened."""
     committing: bool = False
     """Its transaction is writing the journal row: it is not cut off any more."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """What the attempts of one action said with their heartbeats."""
+
+    key: str
+    details: Value = None
+    noted_at: float = -inf
+    """When it was last written, by the loop's clock."""
 
 
 @dataclass(slots=True)
@@ -51,9 +67,18 @@ class LiveRun:
     """Of the definition."""
     definition: Definition
     state: State
+    parent: Parent | None = None
     seq: int = 0
+    size: int = 0
+    """Characters in its journal."""
     seen: int = 0
+    read: int = 0
+    """As ``seen``, as far as it is durable."""
+    noted: int = 0
+    """As ``read``, as far as the run row says so."""
     flights: dict[Ref, Flight] = field(default_factory=dict)
+    progress: dict[Ref, Progress] = field(default_factory=dict)
+    """How far long actions have got."""
     timers: dict[Timer, asyncio.TimerHandle] = field(default_factory=dict)
     deferred: deque[ActionEvent] = field(default_factory=deque)
     """Answers that came while `closing` or while a transaction had the turn."""
@@ -76,6 +101,8 @@ class LiveRun:
     """What the worker lacks to go on, and the message."""
     alone: bool = False
     """It died with its worker more than once: nothing else is taken in hand meanwhile (semantics.md 16)."""
+    untried: set[tuple[Ref, int]] = field(default_factory=set)
+    """Attempts that were not made because the run has come to its limit."""
     releasing: bool = False
     gone: bool = False
     """Dropped: whatever still comes is ignored."""

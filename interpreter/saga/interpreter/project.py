@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from saga.schema.problems import closest
 FILE = "saga.toml"
 ACTIONS = "actions.py"
 
+SAGA_SUFFIXES = (".yaml", ".yml")
+_SOURCES = (*SAGA_SUFFIXES, ".py")
 _SKIPPED = frozenset({"node_modules", "site-packages", "__pycache__", "venv"})
 """Folders in which nobody keeps sagas; those that begin with a dot are skipped too."""
 _HEADER = re.compile(r"""^\ufeff?["']?saga["']?\s*:""", re.MULTILINE)
@@ -40,6 +42,14 @@ class ProjectProblem(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Sink:
+    """Where the events of a topic are sent. ``secret``: the name of the one that signs them."""
+
+    url: str
+    secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """A project. ``actions``: the files that register its actions, or None for those found beside its sagas."""
 
@@ -52,6 +62,8 @@ class Project:
     """What `http` steps may reach although it is not public."""
     concurrency: int | None = None
     """Runs in hand at once, per worker."""
+    sinks: Mapping[str, Sink] = field(default_factory=dict)
+    """Where emitted events are sent, by topic."""
     keep: Keep = field(default_factory=Keep)
     """How long ended runs are kept."""
 
@@ -65,6 +77,10 @@ class Project:
             return list(self.actions)
         beside = dict.fromkeys(path.parent for path in self.saga_files())
         return [path for folder in beside if (path := folder / ACTIONS).is_file()]
+
+    def sources(self) -> list[Path]:
+        """Every file in its folders that may be a saga or a part of its actions, sorted."""
+        return sorted(path for folder in self._folders() for path in folder.iterdir() if path.suffix in _SOURCES)
 
     def sagas_named(self, names: Iterable[str]) -> list[Path]:
         """The saga files whose header bears one of these names; their contents are not checked."""
@@ -87,7 +103,7 @@ class Project:
 
 def _sagas_in(folder: Path) -> Iterator[Path]:
     for path in folder.iterdir():
-        if path.suffix in (".yaml", ".yml") and path.is_file() and _HEADER.search(_beginning(path)):
+        if path.suffix in SAGA_SUFFIXES and path.is_file() and _HEADER.search(_beginning(path)):
             yield path
 
 
@@ -123,7 +139,7 @@ def _read(file: Path) -> Project:
         raise ProjectProblem(f"{file} cannot be read: {error.strerror}") from None
     except tomllib.TOMLDecodeError as error:
         raise ProjectProblem(f"{file} is no TOML: {error}", 'write such as: name = "shop"') from None
-    _refuse_strangers(file, "", table, ("name", "actions", "http", "worker", "retention"))
+    _refuse_strangers(file, "", table, ("name", "actions", "http", "worker", "emit", "retention"))
     http = _table(file, table, "http", ("allow",))
     worker = _table(file, table, "worker", ("concurrency",))
     return Project(
@@ -133,6 +149,7 @@ def _read(file: Path) -> Project:
         _actions(file, table),
         _allow(file, http),
         _concurrency(file, worker),
+        _sinks(file, table),
         _keep(file, _table(file, table, "retention", ("keep", "sagas"))),
     )
 
@@ -204,6 +221,34 @@ def _concurrency(file: Path, worker: dict[str, Any]) -> int | None:
     if found is not None and (type(found) is not int or not 1 <= found <= _MOST_CONCURRENCY):
         raise _unfit(file, "concurrency", found, "concurrency = 400")
     return found
+
+
+def _sinks(file: Path, table: dict[str, Any]) -> dict[str, Sink]:
+    example = 'order.shipped = {url = "https://events.example.com", secret = "EVENTS_SECRET"}'
+    found = table.get("emit", {})
+    if not isinstance(found, dict):
+        raise ProjectProblem(f'{file}: "emit" must be a section', "write it as [emit], on a line of its own")
+    sinks: dict[str, Sink] = {}
+    for topic, written in _topics(found):
+        if not isinstance(written, dict):
+            raise _unfit(file, f"emit.{topic}", written, example)
+        _refuse_strangers(file, f' of "{topic}" in [emit]', written, ("url", "secret"))
+        url, secret = written.get("url"), written.get("secret")
+        if not isinstance(url, str) or not url.startswith(("https://", "http://")):
+            raise _unfit(file, f"emit.{topic}.url", url, example)
+        if secret is not None and not isinstance(secret, str):
+            raise _unfit(file, f"emit.{topic}.secret", secret, example)
+        sinks[topic] = Sink(url, secret)
+    return sinks
+
+
+def _topics(table: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """A topic may have dots, which TOML reads as tables in tables."""
+    for name, written in table.items():
+        if isinstance(written, dict) and "url" not in written and "secret" not in written:
+            yield from _topics(written, f"{before}{name}.")
+        else:
+            yield before + name, written
 
 
 def _keep(file: Path, retention: dict[str, Any]) -> Keep:

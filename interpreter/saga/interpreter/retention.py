@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from saga.interpreter.status import Status
-from saga.interpreter.store import RunRow, Store
+from saga.interpreter.store import RunFilter, RunRow, Store
 
 _BATCH = 200
 _BREATH = 0.05
@@ -45,7 +45,7 @@ async def expired(store: Store, project: int, keep: Keep, saga: str | None = Non
     now = await store.now()
     before: UUID = first_id(now - keep.shortest)
     while True:
-        page = await store.runs(project=project, saga=saga, statuses=_ENDED, before=before, limit=_BATCH)
+        page = await store.runs(RunFilter(project, saga, _ENDED, before=before), _BATCH)
         found = [run for run in page if _is_over(run, keep, now)]
         if found:
             yield found

@@ -13,7 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+from saga.interpreter.access import AccessStore
+from saga.interpreter.repeats import RepeatStore
 from saga.interpreter.status import Status
+from saga.interpreter.task_store import TaskStore
 
 
 class StoreUnavailable(Exception):
@@ -67,13 +70,32 @@ class InboxRow(NamedTuple):
 
 
 class OutboxRow(NamedTuple):
-    """What a run sends out, stored in the commit of journal row ``seq``. ``kind``: ``start`` (another saga's run)."""
+    """What a run sends out, stored in the commit of journal row ``seq``; ``kind`` is one of `outgoing`.
+
+    What it wants from its very start has ``seq`` 0 and a negative ``n``. Rows of one run and ``lane`` are delivered in
+    order, and one that cannot be delivered holds up its lane; those without a lane are on their own.
+    """
 
     run: UUID
     seq: int
     n: int
     kind: str
     data: str
+    lane: str = ""
+
+
+EVENT = "emit"
+"""The kind of an outbox row that is an event for the world."""
+
+MOST_UNREAD = 10_000
+"""Signals that a run may have without having used them; another one is refused (semantics.md 22)."""
+
+
+class Parent(NamedTuple):
+    """Whose work a run does: the parent, and which of its steps as JSON text: ``[step, [iteration], undo]``."""
+
+    run: UUID
+    ref: str
 
 
 @dataclass(slots=True)
@@ -94,6 +116,10 @@ class NewRun:
     again: bool = False
     after_undone: bool = False
     """``id_reuse: after_undone``: a key whose run ended compensated may be used again."""
+    parent: Parent | None = None
+    """Not in `Batch.starts`: children are started from the outbox."""
+    undoes: UUID | None = None
+    """The ended run that this one undoes."""
 
 
 @dataclass(slots=True)
@@ -124,6 +150,8 @@ class Change:
     """JSON text."""
     incomplete: bool = False
     """Rollback incomplete (semantics.md 14)."""
+    unread: int = 0
+    """Signals that were read and that no step has taken yet."""
 
 
 class Share(NamedTuple):
@@ -214,8 +242,34 @@ class RunRow:
     closed_at: int | None
     seq: int
     mbox: int
+    parent: Parent | None
+    undoes: UUID | None
+    root: UUID | None
+    """The topmost run of its family; None for that one itself."""
     prepared: bool = True
     """False: ``input`` is as saga.start_run was given it; the worker that claims the run checks and completes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs a list holds. Whatever is None or empty does not matter; all of the rest must fit."""
+
+    project: int | None = None
+    saga: str | None = None
+    statuses: tuple[Status, ...] = ()
+    shown: str | None = None
+    """The business status."""
+    labels: tuple[tuple[str, str], ...] = ()
+    waiting_for: str | None = None
+    since: int | None = None
+    """Created at or after this moment."""
+    until: int | None = None
+    """Created before this moment."""
+    before: UUID | None = None
+    """The cursor: the last id of the page before."""
+
+
+EVERY_RUN = RunFilter()
 
 
 @dataclass(slots=True)
@@ -240,6 +294,8 @@ class Claimed:
     mbox: int
     rows: list[Row]
     inbox: list[InboxRow]
+    parent: Parent | None = None
+    undoes: UUID | None = None
     prepared: bool = True
     """See `RunRow.prepared`; then give the input to `Store.prepared` before anything is journaled."""
 
@@ -270,7 +326,11 @@ class Message:
 
 @dataclass(slots=True)
 class Delivery:
-    """The answer to a message: ``accepted``, ``duplicate``, ``ended`` (the run is; nothing stored) or ``unknown``."""
+    """The answer to a message: ``accepted``, or why nothing was stored.
+
+    ``duplicate``, ``ended`` (the run is), ``full`` (it has `MOST_UNREAD` signals; operators' requests get through), or
+    ``unknown`` (there is no such run).
+    """
 
     answer: str
     mseq: int = 0
@@ -302,8 +362,18 @@ class Transaction(Protocol):
         ...
 
 
-class Store(Protocol):
+class Store(TaskStore, Protocol):
     """Durable storage. Every method may raise StoreUnavailable; methods that take a worker may raise Fenced."""
+
+    @property
+    def repeats(self) -> RepeatStore:
+        """Where answers to requests with a key are kept."""
+        ...
+
+    @property
+    def access(self) -> AccessStore:
+        """Tokens, and the record of who changed what."""
+        ...
 
     async def close(self) -> None:
         """Lets go of every connection."""
@@ -348,13 +418,17 @@ class Store(Protocol):
         """The definition registered last under that name."""
         ...
 
+    async def definitions(self, project: int) -> list[DefinitionRow]:
+        """Of every saga of a project the definition registered last, by name."""
+        ...
+
     # -- from outside
     async def start(self, run: NewRun) -> bool:
         """Stores a run for any worker to claim. False: the key is taken (see `by_address`)."""
         ...
 
     async def send(self, messages: Sequence[Message]) -> list[Delivery]:
-        """Stores messages, many in one statement; answers in the same order."""
+        """Stores messages, many in one statement; answers in the same order. See `Delivery`."""
         ...
 
     async def send_to_ended(self, message: Message, outbox: OutboxRow) -> Delivery:
@@ -372,24 +446,23 @@ class Store(Protocol):
         """One run."""
         ...
 
-    async def runs(
-        self,
-        *,
-        project: int | None = None,
-        saga: str | None = None,
-        statuses: Sequence[Status] = (),
-        shown: str | None = None,
-        label: tuple[str, str] | None = None,
-        waiting_for: str | None = None,
-        since: int | None = None,
-        before: UUID | None = None,
-        limit: int = 50,
-    ) -> list[RunRow]:
-        """Runs, newest first; ``before`` is the cursor (the last id of the page before)."""
+    async def these(self, runs: Sequence[UUID]) -> list[RunRow]:
+        """The runs with these ids, in any order."""
+        ...
+
+    async def runs(self, wanted: RunFilter = EVERY_RUN, limit: int = 50) -> list[RunRow]:
+        """Runs, newest first."""
         ...
 
     async def journal(self, run: UUID, after: int = 0) -> list[Row]:
         """Journal rows with a greater ``seq``, ascending."""
+        ...
+
+    async def tail(self, project: int, since: int, limit: int) -> list[Row]:
+        """Journal rows of all runs of a project with ``at`` no earlier than ``since``, by ``at``, run and ``seq``.
+
+        Rows become visible at their commit, which may be a little later than their ``at``: look back.
+        """
         ...
 
     async def inbox(self, run: UUID, after: int = 0) -> list[InboxRow]:
@@ -398,6 +471,10 @@ class Store(Protocol):
 
     async def outbox(self, run: UUID) -> list[OutboxRow]:
         """What the run has sent, delivered or not."""
+        ...
+
+    async def children(self, run: UUID) -> list[RunRow]:
+        """The runs that do the work of one of its steps, oldest first."""
         ...
 
     async def undelivered(self, run: UUID) -> list[str]:
@@ -443,7 +520,8 @@ class Store(Protocol):
         """Takes due runs of the worker's queues (or only that one run), then loads them in a second statement.
 
         Sagas take turns: those with fewer runs in hand (``shares``) come first. ``alone``: takes one run that is worked
-        on alone (see `is_due`); without it those are left.
+        on alone (see `is_due`); without it those are left. A worker that was enlisted for one run takes that run's
+        children too (semantics.md 32).
         """
         ...
 
@@ -497,16 +575,33 @@ class Store(Protocol):
         """Takes over from workers that are dead; returns how many runs were freed. Two statements each, in order."""
         ...
 
-    async def take_outbox(self, worker: int, limit: int) -> list[OutboxRow]:
-        """Undelivered outbox rows of ended claims of this project, oldest first."""
+    async def mark_read(self, worker: int, read: Sequence[tuple[UUID, int]]) -> None:
+        """Notes up to which message runs in hand have journaled: what is unread is counted from there."""
+        ...
+
+    # -- what runs send out
+    async def take_outbox(self, worker: int, limit: int, events: bool = False) -> list[OutboxRow]:
+        """Undelivered outbox rows of this project, oldest first: the events, or all else.
+
+        They are this worker's to deliver until it is dead, or for a minute. No row is given out while one before it in
+        its lane is postponed or in another's hand.
+        """
         ...
 
     async def delivered(self, rows: Sequence[OutboxRow]) -> None:
         """Marks outbox rows as delivered."""
         ...
 
+    async def publish(self, rows: Sequence[OutboxRow]) -> None:
+        """Marks events as delivered and gives them, in this order, the next positions for readers (`events`)."""
+        ...
+
+    async def events(self, project: int, after: int = 0, limit: int = 100) -> list[tuple[int, OutboxRow]]:
+        """Published events with a greater position, ascending. No smaller position appears later."""
+        ...
+
     async def undeliverable(self, row: OutboxRow, problem: str) -> None:
-        """Notes why a row cannot be delivered and leaves it for a later try (not before 30 seconds)."""
+        """Notes why a row cannot be delivered and leaves it and its lane for a later try (not before 30 seconds)."""
         ...
 
     def transaction(self, worker: int) -> AbstractAsyncContextManager[Transaction]:

@@ -13,26 +13,34 @@ import logging
 import os
 import random
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
 from saga.interpreter.actions.performing import Performer
+from saga.interpreter.beginning import beginning_of
 from saga.interpreter.clock import DatabaseClock
 from saga.interpreter.definitions import Definitions
+from saga.interpreter.deliveries import Deliveries
 from saga.interpreter.engine import Engine
-from saga.interpreter.relay import Relay
+from saga.interpreter.errands import Errands
+from saga.interpreter.project import Sink
+from saga.interpreter.relay import Relay, one_by_one
 from saga.interpreter.retention import Keep, purge
+from saga.interpreter.sinks import Publisher
 from saga.interpreter.starting import DEFAULT_QUEUE, prepare
 from saga.interpreter.status import Status
 from saga.interpreter.store import Batch, Change, Claimed, Fenced, Store, StoreUnavailable
-from saga.schema.definition import Definition
-from saga.schema.values import ValueProblem, dump, load, parse
+from saga.schema.values import ValueProblem, dump, parse
 
 log = logging.getLogger("saga.worker")
 
 T = TypeVar("T")
+
+_UNNOTED = 1_000
+"""Messages that a run in hand may have read without its row saying so."""
 
 _DRAIN = 5.0
 """Seconds for which nothing new is taken in hand, for the sake of a run that is to be worked on alone."""
@@ -83,9 +91,12 @@ class Worker:
         only: UUID | None = None,
         settings: Settings | None = None,
         definitions: Definitions | None = None,
+        sinks: Mapping[str, Sink] | None = None,
         call_alone: Callable[[], None] | None = None,
     ) -> None:
-        """``call_alone`` is called every second while runs are due that are to be worked on alone: it may start a
+        """``sinks``: where the events of a topic are sent (`saga.toml`).
+
+        ``call_alone`` is called every second while runs are due that are to be worked on alone: it may start a
         process with a worker for those. Without it one is taken when nothing else is in hand; for a few seconds the
         worker takes nothing new, so that this may come to be.
         """
@@ -96,6 +107,7 @@ class Worker:
         self._project = project
         self._queues = queues
         self._only = only
+        self._sinks = sinks or {}
         self._call_alone = call_alone
         self._rung = True
         self._knocked = True
@@ -124,22 +136,40 @@ class Worker:
             self._project, self._queues, self._only, socket.gethostname(), os.getpid(), lease
         )
         self._clock.set(await self._store.renew(self.number))
+        deliver = one_by_one(self._store, Deliveries(self._store, self.definitions, self._project).deliver)
+        relay = Relay(self._store, self.number, deliver, self._settings.idlest)
+        name = (await self._store.projects())[self._project]
+        publisher = Publisher(self._store, name, self._sinks, self._performer.http, self._performer.secrets)
+        events = Relay(self._store, self.number, publisher.publish, self._settings.idlest, events=True)
+
+        def sent() -> None:
+            relay.wake()
+            events.wake()
+
         self._engine = Engine(
-            self._store, self.number, self._clock, self._performer, self._failed, self._settings.concurrency
+            self._store, self.number, self._clock, self._performer, self._failed, self._settings.concurrency, sent
         )
-        await self._store.listen(self.number, self.ring, self._knock)
+        errands = Errands(self._store, self.definitions, self._performer, self._project, self._queues)
+
+        def ring() -> None:
+            self.ring()
+            errands.wake()
+
+        await self._store.listen(self.number, ring, self._knock)
         await self._offer()
-        relay = Relay(self._store, self.definitions, self.number, self._project)
         every = self._settings
-        for name, work, pause in (
+        for task, work, pause in (
             ("lease", self._renew, every.lease / 3),
             ("sweep", self._sweep, every.sweep),
             ("offer", self._offer, every.offer),
             ("show", self._show, 1.0),
-            ("relay", relay.deliver, every.idlest),
             ("purge", self._purge, every.purge),
         ):
-            self._spawn(name, self._repeat(work, pause))
+            self._spawn(task, self._repeat(work, pause))
+        self._spawn("relay", relay.run())
+        self._spawn("events", events.run())
+        if self._only is None:
+            self._spawn("errands", errands.run(f"worker {self.number}", every.idlest))
         self._spawn("claim", self._claim_for_ever())
 
     def ring(self) -> None:
@@ -222,6 +252,7 @@ class Worker:
                 self._call_alone()
             elif not was_due:
                 self._drains_until = self._now() + _DRAIN
+        await self._store.expire_tasks(self.number)
 
     async def _purge(self) -> None:
         """The oldest worker of a project does it."""
@@ -244,6 +275,12 @@ class Worker:
             await self._store.show(self.number, shown)
             for run, (_, word) in zip(changed, shown, strict=True):
                 run.shown = word
+        read = [(run.id, run.read) for run in self.engine.live.values() if run.read - run.noted >= _UNNOTED]
+        if read:
+            await self._store.mark_read(self.number, read)
+            for number, mseq in read:
+                if number in self.engine.live:
+                    self.engine.live[number].noted = mseq
 
     async def _claim_for_ever(self) -> None:
         every = self._settings
@@ -280,14 +317,13 @@ class Worker:
         if not rung and not await self._store.is_due(self.number, alone=alone):
             return 0
         began = self._clock.now()
-        claimed = await self._store.claim(self.number, free, self._only, shares=shares, alone=alone)
+        claimed = await self._store.claim(self.number, free, shares=shares, alone=alone)
         for run in claimed:
             await self._adopt(run, began)
         return len(claimed)
 
     async def _adopt(self, run: Claimed, began: int) -> None:
-        definition = await self._definition(run.definition)
-        given = load(run.input)
+        _, definition = await self._patiently(partial(self.definitions.get, run.definition))
         if not run.prepared:
             try:
                 given, labels = prepare(definition, parse(run.input, what="the input"))
@@ -295,7 +331,9 @@ class Worker:
                 await self._turn_away(run, problem)
                 return
             await self._patiently(lambda: self._store.prepared(self.number, run.id, dump(given), labels))
-        self.engine.adopt(run, definition, given, began)
+            run.input = dump(given)
+        beginning = await self._patiently(partial(beginning_of, self._store, run))
+        self.engine.adopt(run, definition, beginning, began)
 
     async def _turn_away(self, run: Claimed, problem: ValueProblem) -> None:
         """A run whose input does not fit has done nothing: it ends undone, with the reason."""
@@ -314,13 +352,10 @@ class Worker:
         return asyncio.get_running_loop().time()
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What a claimed run needs. It is in our hands now: it is not let go because the weather changed."""
         while True:
             try:
                 return await ask()
             except StoreUnavailable as problem:
                 log.warning("%s; trying again", problem)
                 await asyncio.sleep(self._settings.idlest)
-
-    async def _definition(self, number: int) -> Definition:
-        """The definition of a claimed run. It is in our hands now: it is not let go because the weather changed."""
-        return (await self._patiently(lambda: self.definitions.get(number)))[1]

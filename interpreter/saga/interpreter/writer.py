@@ -74,6 +74,10 @@ class Writer:
     async def end(self) -> None:
         """Writes what is queued, then stops."""
         await self._idle.wait()
+        await self.abandon()
+
+    async def abandon(self) -> None:
+        """Stops at once."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

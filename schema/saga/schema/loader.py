@@ -7,7 +7,8 @@ know any rule of the language.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 
 from saga.schema import checks, shape
 from saga.schema.checks.findings import Finding
+from saga.schema.checks.project import across
 from saga.schema.checks.survey import survey
 from saga.schema.definition import Definition
 from saga.schema.language.file import SagaFile, read_file
@@ -37,7 +39,22 @@ def load(text: str, path: str) -> Definition:
 
 def check(text: str, path: str) -> tuple[Definition | None, tuple[Problem, ...]]:
     """The definition, unless there are errors, and all problems (errors and warnings) in the order of their places."""
-    return _check(text, path)
+    return _definition(text, path), _check(text, path).problems
+
+
+def check_together(texts: Iterable[tuple[str, str]], *, whole: bool) -> tuple[Problem, ...]:
+    """What is wrong between several files, given as path and text; each file's own problems are not told again.
+
+    Files with errors of their own are left out. ``whole``: they are all sagas of a project, so none may be missing.
+    """
+    found: dict[str, tuple[_Checked, Mapping]] = {}
+    for path, text in texts:
+        checked = _check(text, path)
+        if checked.tree is not None:
+            found[path] = checked, checked.tree
+    surveys = {path: survey(checked.file) for path, (checked, _) in found.items() if checked.file is not None}
+    problems = [problem_of(finding, found[path][1], path) for path, finding in across(surveys, whole=whole)]
+    return in_order(problems)
 
 
 def json_schema() -> dict[str, Any]:
@@ -46,21 +63,40 @@ def json_schema() -> dict[str, Any]:
     return schema
 
 
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """One file, as far as it could be read. ``tree`` and ``file`` are there where it has no errors."""
+
+    problems: tuple[Problem, ...]
+    tree: Mapping | None = None
+    file: SagaFile | None = None
+    source: Any = None
+
+
 @lru_cache(maxsize=128)
-def _check(text: str, path: str) -> tuple[Definition | None, tuple[Problem, ...]]:
+def _check(text: str, path: str) -> _Checked:
     tree, misread = scan(text, path)
     if tree is None:
-        return None, misread
+        return _Checked(misread)
     source: Any = to_value(tree)
     file, findings = _read(source, whole=not misread)
-    found = [_problem(finding, tree, path) for finding in findings if not _explained(finding, tree, misread)]
+    found = [problem_of(finding, tree, path) for finding in findings if not explained(finding, tree, misread)]
     problems = in_order((*misread, *found))
     if file is None or any(problem.severity == "error" for problem in problems):
-        return None, problems
-    return lower(file, source, text, lambda pointer: key_at(tree, pointer).place), problems
+        return _Checked(problems)
+    return _Checked(problems, tree, file, source)
 
 
-def _explained(finding: Finding, tree: Mapping, misread: tuple[Problem, ...]) -> bool:
+@lru_cache(maxsize=128)
+def _definition(text: str, path: str) -> Definition | None:
+    checked = _check(text, path)
+    tree = checked.tree
+    if tree is None or checked.file is None:
+        return None
+    return lower(checked.file, checked.source, text, lambda pointer: key_at(tree, pointer).place)
+
+
+def explained(finding: Finding, tree: Mapping, misread: tuple[Problem, ...]) -> bool:
     """Whether a problem of the text is the same mistake: at the same place, or around what is said to be lacking."""
     span = at(tree, finding.at)
     first = key_at(tree, finding.at) if finding.on_key else span
@@ -86,7 +122,7 @@ def _read(source: Any, *, whole: bool) -> tuple[SagaFile | None, list[Finding]]:
     try:
         file = read_file(source)
     except ValidationError as error:
-        return None, findings or list(_disagreements(error))
+        return None, findings or list(disagreements(error))
     meaning = checks.run(survey(file, frozenset(doubtful)), whole=whole and not findings)
     return file, [*findings, *meaning]
 
@@ -110,14 +146,15 @@ def _keys(value: Any) -> Iterator[str]:
             yield from _keys(part)
 
 
-def _disagreements(error: ValidationError) -> Iterator[Finding]:
+def disagreements(error: ValidationError) -> Iterator[Finding]:
     """What the models refuse although the schema let it pass: a corner such as a line break at the end of a name."""
     for each in error.errors(include_url=False):
         keys = tuple(key for key in each["loc"] if isinstance(key, str | int))
         yield Finding("SAGA103", each["msg"], keys)
 
 
-def _problem(finding: Finding, tree: Mapping, path: str) -> Problem:
+def problem_of(finding: Finding, tree: Mapping, path: str) -> Problem:
+    """The finding as a problem at its line and column."""
     span = key_at(tree, finding.at) if finding.on_key else at(tree, finding.at)
     line, column, length = span.line, span.column, span.length
     if finding.length:

@@ -65,6 +65,17 @@ def normalise(value: object, *, what: str = "value", limit: int = LIMIT) -> Valu
     return _normalise(value, what, limit, "not_storable")
 
 
+def bounded(value: Value, *, what: str = "value", limit: int = LIMIT) -> Value:
+    """``value`` itself, made of normalised parts, if the whole is neither too large nor nested too deep.
+
+    Raises ValueProblem as `normalise` does; cheaper than that, because nothing is copied.
+    """
+    text = to_json(value)
+    if len(text) > limit or text.count(b"{") + text.count(b"[") > MAX_DEPTH:
+        normalise(value, what=what, limit=limit)
+    return value
+
+
 def dump(value: Value) -> str:
     """JSON text of a normalised value, keys sorted: equal values give equal bytes."""
     return to_json(_sorted(value)).decode()
@@ -81,8 +92,8 @@ def load(text: str | bytes) -> Value:
     return value
 
 
-def parse(text: str | bytes, *, what: str) -> Value:
-    """The value in JSON text from outside, read strictly.
+def parse(text: str | bytes, *, what: str, limit: int = LIMIT) -> Value:
+    """The value in JSON text from outside, read strictly. ``limit`` is in bytes.
 
     Refused, beside what `normalise` refuses: broken JSON or UTF-8, duplicate keys, NaN and infinity, integers beyond
     64 bits, numbers with more digits than a double keeps. Raises ValueProblem (``validation`` or ``too_large``).
@@ -100,7 +111,7 @@ def parse(text: str | bytes, *, what: str) -> Value:
         raise ValueProblem("validation", f"{what} is not JSON ({place}): {_lower_first(error.msg)}") from None
     except RecursionError:
         raise ValueProblem("validation", f"{what}: {_TOO_DEEP}") from None
-    return _normalise(raw, what, LIMIT, "validation")
+    return _normalise(raw, what, limit, "validation")
 
 
 class _Refused(Exception):

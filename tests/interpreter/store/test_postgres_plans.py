@@ -11,9 +11,19 @@ import asyncpg
 import pytest
 from store_world import PostgresWorld
 
-from saga.interpreter.postgres import definitions, lease_statements, messages, questions, removal, statements
+from saga.interpreter.postgres import (
+    definitions,
+    lease_statements,
+    outbox,
+    questions,
+    removal,
+    repeats,
+    statements,
+    tasks,
+)
 from saga.interpreter.postgres.connections import ENGINE_SETTINGS
 
+TASKS = ("OFFER", "TAKE", "BEAT", "ANSWER", "WHY_NOT_ANSWERED", "WITHDRAW", "EXPIRE", "ALL", "NOTE", "PROGRESS")
 WRITES = {name: getattr(statements, name) for name in ("WRITE_ROWS", "WRITE_RUNS", "WRITE_ALL", "WRITE_AGAIN")}
 OTHERS = {
     **{
@@ -22,7 +32,7 @@ OTHERS = {
             *("WRITTEN_STARTS", "WRITTEN_ROWS", "WRITTEN_CHANGES", "FREE_RUNS", "FENCE_STANDS", "START"),
             *("JOURNAL_IN_TRANSACTION", "CLAIM", "CLAIM_RUN", "LOCK_FENCE", "OWNED", "LOAD", "LOAD_INBOX"),
             *("SEND", "WHY_NOT_SENT", "SEND_TO_ENDED", "MAIL", "SHOW", "OFFER", "DUE", "PREPARED"),
-            *("TAKE_PERMITS", "GIVE_PERMITS", "KEEP_PERMITS"),
+            *("TAKE_PERMITS", "GIVE_PERMITS", "KEEP_PERMITS", "MARK_READ", "FAMILY_DUE"),
         )
     },
     **{name: getattr(lease_statements, name) for name in ("RENEW", "FELL", "ORPHANED", "FREE")},
@@ -33,11 +43,19 @@ OTHERS = {
     "LIST_STUCK": f"{questions._SELECT.format(runs='saga.run r')}"
     " WHERE r.project = $1 AND r.id < $3 AND r.status IN (4) ORDER BY r.id DESC LIMIT $2",
     "LIST_ALL": f"{questions._SELECT.format(runs='saga.run r')} ORDER BY r.id DESC LIMIT $1",
-    "TAKE_OUTBOX": messages._TAKE_OUTBOX,
+    **{name: getattr(outbox, f"_{name}") for name in ("TAKE", "DELIVERED", "PUBLISH", "EVENTS", "UNDELIVERABLE")},
+    **{f"TASK_{name}": getattr(tasks, f"_{name}") for name in TASKS},
+    "CHILDREN": questions._CHILDREN,
     "LOCK_ENDED": removal.LOCK,
     "REMOVE": removal.REMOVE,
-    "DELIVERED": messages._DELIVERED,
     "LATEST": definitions._LATEST,
+    "THESE": questions._THESE,
+    "TAIL": questions._TAIL,
+    "BEGIN": repeats._BEGIN,
+    "KNOWN": repeats._KNOWN,
+    "FINISH": repeats._FINISH,
+    "FORGET": repeats._FORGET,
+    "TIDY": repeats._TIDY,
 }
 
 FILL = """
@@ -47,7 +65,10 @@ INSERT INTO saga.key (project, key, run) SELECT project, address, id FROM saga.r
 INSERT INTO saga.journal (run, at, worker, seq, step, attempt, kind, data)
 SELECT id, 0, 1, n, 1, 1, 1, '{}' FROM saga.run, generate_series(1, 2) s(n);
 INSERT INTO saga.inbox (run, mseq, kind, name, key, data) SELECT id, 1, 0, 'paid', address, '{}' FROM saga.run;
-INSERT INTO saga.outbox (run, seq, n, kind, data) SELECT id, 1, 0, 'start', '{}' FROM saga.run;
+INSERT INTO saga.outbox (run, seq, n, kind, data, project, lane) SELECT id, 1, 0, 'emit', '{}', 1, 'a' FROM saga.run;
+INSERT INTO saga.task (run, key, attempt, project, ref, topic, data, attempt_timeout)
+SELECT id, 'k', 1, 1, '[]', 'task:' || address, '{}', 1 FROM saga.run;
+INSERT INTO saga.progress (run, key, details) SELECT id, 'k', '{}' FROM saga.run;
 INSERT INTO saga.wake (pool, due, run) SELECT 1, now() + interval '1 hour', id FROM saga.run;
 """
 

@@ -12,7 +12,7 @@ from store_world import HOUR, PostgresWorld, row, signal
 from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.columns import Query
 from saga.interpreter.status import Status
-from saga.interpreter.store import Batch, Change, Claimed, Fenced, Message, Store
+from saga.interpreter.store import Batch, Change, Claimed, Fenced, Message, RunFilter, Store
 
 
 async def send_by_hand(connection: asyncpg.Connection, message: Message) -> None:
@@ -181,7 +181,7 @@ async def test_keys_in_opposite_orders_do_not_deadlock(postgres_world: PostgresW
 
 
 WANTED = 6
-OPEN = [status for status in Status if not status.ended]
+OPEN = tuple(status for status in Status if not status.ended)
 
 
 async def take(store: Store, worker: int, run: Claimed) -> None:
@@ -209,7 +209,7 @@ async def test_signals_at_random_moments_while_runs_park_and_end(postgres_world:
     runs = [await world.started() for _ in range(40)]
 
     async def work(store: Store, worker: int) -> None:
-        while await store.runs(statuses=OPEN, limit=1):
+        while await store.runs(RunFilter(statuses=OPEN), limit=1):
             for run in await store.claim(worker, 5):
                 await take(store, worker, run)
 

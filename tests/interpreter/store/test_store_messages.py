@@ -5,7 +5,7 @@ import pytest
 from store_world import HOUR, World, new_id, signal, until
 
 from saga.interpreter.status import Status
-from saga.interpreter.store import Delivery, Message, OutboxRow
+from saga.interpreter.store import MOST_UNREAD, Delivery, Message, OutboxRow
 
 
 async def test_messages_are_numbered_in_the_order_given(world: World) -> None:
@@ -105,22 +105,21 @@ async def test_a_signal_to_an_ended_run_is_stored_with_the_start_of_its_handler(
     assert (await world.see(run)).status is Status.COMPLETED
 
 
-async def test_what_runs_send_out_is_taken_until_it_is_delivered(world: World) -> None:
+async def test_a_run_takes_ten_thousand_unread_signals_and_no_more(world: World) -> None:
     worker = await world.worker()
-    other = await world.store.project("other")
-    stranger = await world.store.enlist(other, ["default"], None, "host", 1, HOUR)
-    run = await world.parked(worker, status=Status.COMPLETED)
-    for key in "abc":
-        await world.store.send_to_ended(signal(run, key=key), OutboxRow(run, 0, 0, "start", f'"{key}"'))
-    assert await world.store.take_outbox(stranger, 10) == []
-    rows = await world.store.take_outbox(worker, 10)
-    assert [sent.data for sent in rows] == ['"a"', '"b"', '"c"']
-    assert await world.store.take_outbox(worker, 2) == rows[:2]
-    await world.store.delivered([rows[1], rows[0]])
-    await world.store.delivered(rows[:1])
-    await world.store.delivered([])
-    assert await world.store.take_outbox(worker, 10) == rows[2:]
-    assert await world.store.outbox(run) == rows
+    run = await world.parked(worker, unread=MOST_UNREAD - 2)
+    assert [answer.answer for answer in await world.store.send([signal(run, key="a"), signal(run)])] == ["accepted"] * 2
+    again = [signal(run), signal(run, key="b")]
+    assert [answer.answer for answer in await world.store.send(again)] == ["full", "full"]
+    assert [answer.answer for answer in await world.store.send([signal(run, key="a")])] == ["duplicate"]
+    assert (await world.store.send([Message(run, 20, "CancelRequested", None, "{}")]))[0].answer == "accepted"
+    claimed = (await world.claimed(worker))[run]
+    assert len(claimed.inbox) == 3
+    await world.store.mark_read(worker, [(run, 2)])  # of an owned run only what was not read counts
+    assert (await world.store.send([signal(run)]))[0].answer == "accepted"
+    assert (await world.store.send([signal(run)]))[0].answer == "full"
+    assert await world.change(worker, run, seen=4)
+    assert (await world.store.send([signal(run)]))[0].answer == "accepted"
 
 
 async def test_the_same_signal_sent_at_once_counts_once(world: World) -> None:

@@ -109,11 +109,30 @@ class Http:
             return Refusal("expression", str(failed))
         except _Unusable as unusable:
             return Refusal("validation", str(unusable))
-        what = f"{request.method} {written.url.origin()}"
+        return await self._exchange(written, attempt_timeout / 1_000_000)
+
+    async def post(self, address: str, body: str, headers: Mapping[str, str], key: str, seconds: float) -> Answer:
+        """Posts a text once, within so many seconds; the answer is as that of `send`."""
+        try:
+            url = self._checked(address)
+        except AddressRefused as refused:
+            return Refusal("address_refused", f"POST: {refused}")
+        written = _Written("POST", url, {"user-agent": "saga", "idempotency-key": key, **headers}, body.encode())
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._exchange(written, seconds)
+        except TimeoutError:
+            return Unknown("attempt_timeout", f"POST {url.origin()}: no answer within {seconds:g} s")
+
+    async def _exchange(self, written: _Written, seconds: float) -> Answer:
+        what = f"{written.method} {written.url.origin()}"
         session = self._open()
         sent = _Sent()
         try:
-            return await self._converse(session, written, sent, attempt_timeout, what)
+            answer = await self._converse(session, written, sent, seconds, what)
+            if isinstance(answer, Ok):
+                return Ok(self._secrets.without(answer.output), self._secrets.without(answer.response))
+            return answer
         except AddressRefused as refused:
             return Refusal("address_refused", f"{what}: {refused}")
         except (_client_error(), OSError) as error:
@@ -175,12 +194,12 @@ class Http:
 
     # -- the exchange
     async def _converse(
-        self, session: ClientSession, written: _Written, sent: _Sent, attempt_timeout: int, what: str
+        self, session: ClientSession, written: _Written, sent: _Sent, seconds: float, what: str
     ) -> Answer:
         from aiohttp import ClientTimeout
 
         url = written.url
-        connect = min(CONNECT_LIMIT, _CONNECT_SHARE * attempt_timeout / 1_000_000)
+        connect = min(CONNECT_LIMIT, _CONNECT_SHARE * seconds)
         for redirects in range(MAX_REDIRECTS + 1):
             async with session.request(
                 written.method,

@@ -74,6 +74,10 @@ class Attempt:
     """An undo of a `call` step: the key of that step's own action. Else None (see `saga.sdk.barrier`)."""
     scope: Mapping[str, object] = field(default_factory=dict)
     """What expressions see (semantics.md 23); used for the address and headers of `http`, which add ``env``."""
+    details: Value = None
+    """The progress that an attempt before noted."""
+    beat: Callable[[Value], None] | None = None
+    """Told of each heartbeat, in the event loop, with the progress noted or None."""
 
 
 class Performer:
@@ -81,9 +85,9 @@ class Performer:
 
     def __init__(self, actions: Actions, secrets: Secrets, http: Http, *, threads: int = 32) -> None:
         """``threads``: how many sync functions may run at once; more of them wait, and their attempt's time runs."""
+        self.http = http
+        self.secrets = secrets
         self._actions = actions
-        self._secrets = secrets
-        self._http = http
         self._threads = Threads(threads)
 
     async def perform(self, attempt: Attempt, transaction: OpenTransaction | None = None) -> Answer:
@@ -134,12 +138,16 @@ class Performer:
         kind, _, name = hold.partition(":")
         if kind == "action":
             return self._actions.get(name) is not None
-        return kind == "secret" and self._secrets.has(name)
+        return kind == "secret" and self.secrets.has(name)
+
+    def performs(self) -> list[str]:
+        """What can be performed here for others: ``http``, and functions by their names."""
+        return [Verb.HTTP.value, *sorted(self._actions.functions())]
 
     async def close(self) -> None:
         """Closes connections and lets idle threads end. Functions still running in threads are not waited for."""
         self._threads.close()
-        await self._http.close()
+        await self.http.close()
 
     async def _call(self, attempt: Attempt, registered: Registered, connection: object) -> Answer:
         try:
@@ -175,7 +183,7 @@ class Performer:
     async def _request(self, attempt: Attempt) -> Answer:
         action = attempt.action
         assert action.request is not None
-        return await self._http.send(
+        return await self.http.send(
             action.request, attempt.arguments, attempt.key, attempt.scope, action.attempt_timeout
         )
 
@@ -204,12 +212,12 @@ class Performer:
         where = {"run": attempt.address, "step": attempt.step}
         log.warning("%s %s attempt %d: %s: %s", *where.values(), attempt.attempt, code, message, extra=where)
         if log.isEnabledFor(logging.DEBUG):
-            log.debug("%s", self._secrets.scrub("".join(format_exception(error))), extra=where)
+            log.debug("%s", self.secrets.scrub("".join(format_exception(error))), extra=where)
         return Unknown(code, message)
 
     def _clean(self, text: str) -> str:
         """A message as it may be stored: no secrets, nothing a database cannot hold, not endless."""
-        text = self._secrets.scrub(text).replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+        text = self.secrets.scrub(text).replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
         return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}…"
 
 
@@ -227,7 +235,22 @@ def _context(attempt: Attempt) -> StepContext:
         undo=attempt.undo,
         undoes=attempt.undoes,
         started_at=_EPOCH + timedelta(microseconds=attempt.started_at),
+        details=_copy(attempt.details),
+        beat=_unheard if attempt.beat is None else partial(_heard, asyncio.get_running_loop(), attempt.beat),
     )
+
+
+def _unheard(details: object) -> None:
+    """Of an action whose heartbeats nobody counts."""
+
+
+def _heard(loop: asyncio.AbstractEventLoop, beat: Callable[[Value], None], details: object) -> None:
+    """A function's heartbeat, from whichever thread. Raises ValueError."""
+    try:
+        kept = normalise(details, what="details")
+    except ValueProblem as problem:
+        raise ValueError(problem.message) from None
+    loop.call_soon_threadsafe(beat, kept)
 
 
 def _copy(value: Value) -> Value:

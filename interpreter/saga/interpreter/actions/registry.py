@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -34,6 +34,10 @@ _MARK = "__saga_actions__"
 _declared: ContextVar[list[Function]] = ContextVar("declared")
 
 
+def _unheard(details: object) -> None:
+    """A heartbeat outside a worker, as in a test of the function."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepContext:
     """Who is calling: given to an action that has a parameter called ``context``."""
@@ -53,6 +57,18 @@ class StepContext:
     """For an undo: the key of the `call` that it undoes. None: this is no undo, or its step calls no function."""
     started_at: datetime
     """When the run started, by the database's clock, in UTC."""
+    details: Any = None
+    """What an attempt before this one said last with `heartbeat`; None: nothing."""
+    beat: Callable[[object], None] = field(default=_unheard, repr=False, compare=False)
+
+    def heartbeat(self, details: object = None) -> None:
+        """Says that this attempt is alive: the time that the step's ``heartbeat:`` allows begins anew.
+
+        ``details``: how far it has got, as JSON; kept for the next attempt, also after a crash (about once a second).
+        Raises ValueError for what is no JSON or too large. Of a step without ``heartbeat:`` nothing is kept. May be
+        called from any thread.
+        """
+        self.beat(details)
 
 
 class ActionsProblem(Exception):

@@ -4,57 +4,79 @@ Pure: no clock, no input or output, no randomness. A run is begun with `start`, 
 after a reload asked with `resume` what it still wants. `transition` owns the state it is given and changes it.
 
 How a saga goes: a step opens when all it needs is settled; it is skipped when a guard or its `when` is false
-(`forward`). When something fails for good the run turns (`turning`): nothing new opens, what is in flight is awaited,
-then everything that was done or may have been done is undone, newest start first (`unwinding`). After the pivot nothing
-is undone: work is retried, then held for a person (`operating`). Signals are kept until a step takes them or none can
-any more (`mailbox`). Once outcome and output are fixed the `finally` steps run, and the run ends (`finishing`).
+(`forward`). A block opens its members and is settled when they are, a loop iteration by iteration (`blocks`). When
+something fails for good (`ending`), the first `catch` or `optional` outwards takes it, else the run does: whatever took
+it is left (`leaving`): nothing new opens in it, what is in flight is awaited, what must be undone is (`unwinding`).
+After the pivot nothing is rolled back: work is retried, then held for a person (`operating`). Signals are kept until a
+step takes them or none can any more (`mailbox`, `waits`); what goes to others is a command (`sending`). Once outcome
+and output are fixed the `finally` steps run, and the run ends (`finishing`).
 """
 
 from __future__ import annotations
 
+from itertools import chain
 from uuid import UUID
 
-from saga.interpreter.machine import forward, turning, unwinding
+from saga.interpreter.machine import blocks, forward, leaving, unwinding, waits
 from saga.interpreter.machine import operating as _operating
 from saga.interpreter.machine.commands import Command, End, Park, RunAction, StartTimer
 from saga.interpreter.machine.events import (
     DEADLINE,
     FORWARD,
+    ROOT,
+    ActionEvent,
     ActionPostponed,
     ActionRejected,
     ActionSucceeded,
     ActionUnknown,
     AttemptsLost,
+    ChildEnded,
     Event,
     OperatorRequest,
     OutputRefused,
     Ref,
     SignalReceived,
+    TaskAnswered,
     Timer,
     TimerFired,
 )
-from saga.interpreter.machine.mailbox import judge
+from saga.interpreter.machine.fingerprint import fingerprint
+from saga.interpreter.machine.mailbox import judge, open_waits
+from saga.interpreter.machine.places import spelled
 from saga.interpreter.machine.scope import key
-from saga.interpreter.machine.state import Phase, Progress, State, Trial, Unread, Unwound
+from saga.interpreter.machine.sending import answer_of_task, end_of_child
+from saga.interpreter.machine.state import Leaving, Phase, Progress, State, StepState, Trial, Unread, Unwound
 from saga.interpreter.machine.turn import Turn, Unanswerable
 from saga.interpreter.status import Status
-from saga.schema.definition import Definition, Step
+from saga.schema.definition import ON_TIMEOUT, Definition
 from saga.schema.values import Value
 
-__all__ = ["Unanswerable", "next_timer", "open_attempts", "resume", "start", "status", "transition", "waiting_for"]
+__all__ = [
+    "Unanswerable",
+    "fingerprint",
+    "next_timer",
+    "open_attempts",
+    "resume",
+    "running",
+    "spelled",
+    "start",
+    "status",
+    "transition",
+    "waiting_for",
+]
 
 
 def start(
     definition: Definition, run: UUID, address: str, given: Value, started_at: int
 ) -> tuple[State, list[Command]]:
     """A new run and what it wants first. ``given``: the prepared input; ``started_at``: by the database's clock."""
-    count = len(definition.steps)
-    steps = [None] * (count + len(definition.final_steps))
-    state = State(str(run), address, given, started_at, list(steps), started_at, unsettled=count)
+    steps: list[StepState | None] = [None] * (len(definition.steps) + len(definition.final_steps))
+    unsettled = len(definition.members[ROOT.step])
+    state = State(str(run), address, given, started_at, steps, started_at, unsettled=unsettled)
     turn = Turn(definition, state, started_at)
     if definition.deadline is not None:
         turn.start_timer(DEADLINE, started_at + definition.deadline)
-    forward.look_again(turn)
+    turn.ready += [Ref(index) for index in definition.openers[ROOT.step]]
     return state, _close(turn)
 
 
@@ -71,12 +93,9 @@ def transition(definition: Definition, state: State, event: Event) -> list[Comma
             trial = _awaited(state, event.ref, event.attempt)
             if trial is None:
                 return []
-            if event.ref.undo == FORWARD:
-                forward.answered(turn, definition.node(event.ref.step), event, trial)
-            elif unwinding.answered(turn, event, trial):
-                turning.undone(turn, event.ref.step)
-            elif state.phase is Phase.STOPPING:
-                turning.unwind(turn)
+            _answered(turn, event, trial)
+        case ChildEnded() | TaskAnswered():
+            _answered_from_afar(turn, event)
         case SignalReceived():
             _signal(turn, event)
         case TimerFired():
@@ -93,23 +112,43 @@ def _awaited(state: State, ref: Ref, attempt: int) -> Trial | None:
     trial = state.trial(ref)
     if trial is not None and attempt == trial.attempt and trial.running:
         return trial
-    known = ref.step < len(state.steps) and state.steps[ref.step] is not None
-    if not known or (trial is not None and attempt > trial.attempt):
+    if state.found(Ref(ref.step, ref.iteration)) is None or (trial is not None and attempt > trial.attempt):
         raise Unanswerable(f"an answer to attempt {attempt} of {ref}, which was never made")
     return None
 
 
+def _answered(turn: Turn, event: ActionEvent, trial: Trial) -> None:
+    if event.ref.undo == FORWARD:
+        forward.answered(turn, event, trial)
+    else:
+        unwinding.answered(turn, event, trial)
+
+
+def _answered_from_afar(turn: Turn, event: ChildEnded | TaskAnswered) -> None:
+    """Somebody else's answer came through the inbox; one that nobody waits for any more changes nothing."""
+    trial = turn.state.trial(event.ref) if 0 <= event.ref.step < len(turn.state.steps) else None
+    if trial is None or not trial.running or (isinstance(event, TaskAnswered) and event.attempt != trial.attempt):
+        turn.state.fates[event.mseq] = "ignored:nobody waits for it any more"
+        return
+    turn.state.fates[event.mseq] = "done"
+    if isinstance(event, TaskAnswered):
+        _answered(turn, answer_of_task(event), trial)
+    elif event.ref.undo == FORWARD:
+        forward.answered(turn, end_of_child(event, trial.attempt), trial)
+    else:
+        unwinding.child_undone(turn, event, trial)
+
+
 def _signal(turn: Turn, event: SignalReceived) -> None:
-    state = turn.state
-    if event.name not in turn.definition.signals:
+    state, definition = turn.state, turn.definition
+    if event.name not in definition.signals:
         state.fates[event.mseq] = "ignored:no such signal"
         return
     state.mailbox.append(Unread(event.mseq, event.name, event.payload))
     if state.phase is not Phase.FORWARD or turn.is_held:
         return
-    for step in turn.definition.steps:
-        waiting = step.wait is not None and step.wait.signal == event.name
-        if waiting and state.progress(step.index) is Progress.WAITING and forward.take_signal(turn, step):
+    for place, wait in open_waits(definition, state):
+        if event.name in wait.signals and waits.take_signal(turn, place, definition.steps[place.step]):
             return
 
 
@@ -118,17 +157,22 @@ def _timer(turn: Turn, timer: Timer) -> None:
     if timer not in state.timers or (timer.kind != DEADLINE.kind and turn.is_held):
         return
     del state.timers[timer]
+    place = timer.ref
     if timer.kind == DEADLINE.kind:
         if state.pivot_passed:
             state.overdue = True
         elif state.phase is Phase.FORWARD:
-            turning.stop(turn, "deadline")
-    elif timer.ref.undo != FORWARD:
-        unwinding.attempt_again(turn, timer.ref)
+            leaving.stop(turn, "deadline")
+    elif place.undo != FORWARD:
+        unwinding.attempt_again(turn, place)
     elif timer.kind == "retry":
-        forward.try_next(turn, turn.definition.node(timer.ref.step))
+        forward.try_next(turn, place)
+    elif timer.kind == "delay":
+        blocks.delay_over(turn, place)
+    elif turn.node(place).block is not None:
+        leaving.leave(turn, place, Leaving(Progress.TIMED_OUT, ON_TIMEOUT))
     else:
-        forward.time_out(turn, turn.definition.node(timer.ref.step))
+        waits.strike(turn, place, turn.node(place))
 
 
 def _lost(turn: Turn, event: AttemptsLost) -> None:
@@ -137,7 +181,7 @@ def _lost(turn: Turn, event: AttemptsLost) -> None:
         if trial is None:
             continue
         if ref.undo == FORWARD:
-            forward.lost(turn, turn.definition.node(ref.step), trial)
+            forward.lost(turn, ref, trial)
         else:
             unwinding.lost(turn, ref, trial)
 
@@ -159,7 +203,7 @@ def next_timer(state: State) -> tuple[int, Timer] | None:
     """The timer that is due first, and when. While a person has to act first only the deadline counts."""
     if not state.timers:
         return None
-    if state.trouble is not None or state.paused:
+    if state.troubles or state.paused:
         return (state.timers[DEADLINE], DEADLINE) if DEADLINE in state.timers else None
     return min(((due, timer) for timer, due in state.timers.items()), default=None)
 
@@ -173,47 +217,52 @@ def status(state: State) -> Status:
     """Where the run stands, for people."""
     if state.phase is Phase.ENDED and state.ending is not None:
         return state.ending
-    if state.trouble is not None:
+    if state.troubles:
         return Status.STUCK
     if state.paused:
         return Status.PAUSED
     if state.phase in (Phase.STOPPING, Phase.UNDOING) or state.ending is Status.COMPENSATED:
         return Status.COMPENSATING
-    waits = any(step is not None and step.progress is Progress.WAITING for step in state.steps)
-    return Status.WAITING if waits and state.in_flight == 0 else Status.RUNNING
+    if state.in_flight:
+        return Status.RUNNING
+    return Status.WAITING if any(map(_waits, chain(state.steps, state.iterated.values()))) else Status.RUNNING
+
+
+def _waits(mine: StepState | None) -> bool:
+    """Whether a step waits for others: for a signal or a clock, a child, somebody else's answer."""
+    if mine is None:
+        return False
+    return mine.progress is Progress.WAITING or (mine.trial is not None and mine.trial.remote and mine.trial.running)
 
 
 def waiting_for(definition: Definition, state: State) -> tuple[str, ...]:
-    """Names of the signals that an open wait can take, in file order."""
-    return tuple(
-        step.wait.signal
-        for step in definition.steps
-        if step.wait is not None and step.wait.signal and state.progress(step.index) is Progress.WAITING
-    )
+    """Names of the signals that an open wait can take, in file order, each once."""
+    return tuple(dict.fromkeys(name for _, wait in open_waits(definition, state) for name in wait.signals))
 
 
 def open_attempts(definition: Definition, state: State) -> list[tuple[Ref, int]]:
-    """Every attempt whose answer is awaited: what `AttemptsLost` names when the worker is gone."""
-    return [(ref, trial.attempt) for ref, trial in _running(definition, state)]
+    """Every attempt whose answer the worker awaits: what `AttemptsLost` names when the worker is gone."""
+    return [(ref, trial.attempt) for ref, trial in running(state) if not trial.remote]
 
 
-def _running(definition: Definition, state: State) -> list[tuple[Ref, Trial]]:
+def running(state: State) -> list[tuple[Ref, Trial]]:
+    """Every attempt, child and undo of a child whose answer is awaited, also of others."""
     found: list[tuple[Ref, Trial]] = []
-    for index, mine in enumerate(state.steps):
-        if mine is None:
-            continue
+    for place, mine in state.places():
         if mine.trial is not None and mine.trial.running:
-            found.append((Ref(index), mine.trial))
+            found.append((place, mine.trial))
         if mine.undo is not None and mine.undo.trial is not None and mine.undo.stage is Unwound.RUNNING:
-            found.append((Ref(index, (), mine.undo.part), mine.undo.trial))
+            found.append((Ref(place.step, place.iteration, mine.undo.part), mine.undo.trial))
     return found
 
 
 def resume(definition: Definition, state: State) -> list[Command]:
     """What a reloaded run still wants: its attempts, its timers, and to be parked or ended."""
     turn = Turn(definition, state, state.clock)
-    for ref, trial in _running(definition, state):
-        node: Step = definition.node(ref.step)
+    for ref, trial in running(state):
+        if trial.remote:
+            continue  # it was offered when it was opened, and that is durable
+        node = definition.node(ref.step)
         action = node.action if ref.undo == FORWARD else node.undo.actions[ref.undo].action
         assert action is not None
         turn.commands.append(RunAction(ref, trial.attempt, action, trial.arguments, key(definition, state, ref)))

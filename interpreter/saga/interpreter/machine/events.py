@@ -18,7 +18,10 @@ FORWARD = -1
 
 
 class Ref(NamedTuple):
-    """Which action of a run: step index, iteration (empty outside loops), and forward or the n-th undo action."""
+    """Which action of a run: step index, iteration (a number a loop around it), and forward or the n-th undo action.
+
+    Its place in the run is step and iteration alone: a reference that is `FORWARD`.
+    """
 
     step: int
     iteration: tuple[int, ...] = ()
@@ -26,13 +29,19 @@ class Ref(NamedTuple):
 
 
 class Timer(NamedTuple):
-    """Which timer of a run is meant. ``kind`` is ``wait``, ``retry`` or ``deadline``."""
+    """Which timer of a run is meant.
+
+    ``kind`` is ``wait`` (of a `wait`, or the timeout of a group), ``retry``, ``delay`` (between rounds), ``deadline``.
+    """
 
     kind: str
     ref: Ref
 
 
-DEADLINE = Timer("deadline", Ref(-1))
+ROOT = Ref(-1)
+"""The run itself, where the place of a container is asked for."""
+
+DEADLINE = Timer("deadline", ROOT)
 
 
 @dataclass(slots=True)
@@ -118,6 +127,45 @@ class SignalReceived:
 
 
 @dataclass(slots=True)
+class ChildEnded:
+    """A child has ended, or (``ref.undo`` 0) the run that undoes it, or it could not be started.
+
+    ``status``: ``completed``, ``compensated``, ``terminated``, or ``refused`` when nothing was started. ``code``: of
+    its error, or why it was refused, such as ``id_conflict``.
+    """
+
+    at: int
+    mseq: int
+    ref: Ref
+    status: str
+    outcome: str = ""
+    code: str = ""
+    message: str = ""
+    output: Value = None
+    incomplete: bool = False
+
+
+@dataclass(slots=True)
+class TaskAnswered:
+    """Whoever took an offered attempt has answered. ``how``: ``ok``, ``rejected``, ``unknown`` or ``postponed``.
+
+    Or ``unkeepable``: it was done, but its output cannot be kept. ``delay`` (microseconds) belongs to ``postponed``,
+    ``output`` and ``response`` to ``ok``, the rest to the others.
+    """
+
+    at: int
+    mseq: int
+    ref: Ref
+    attempt: int
+    how: str
+    output: Value = None
+    response: Value = None
+    code: str = ""
+    message: str = ""
+    delay: int = 0
+
+
+@dataclass(slots=True)
 class OperatorRequest:
     """What a person (or program) asked of the run: common part of the operator's verbs."""
 
@@ -169,8 +217,15 @@ class TerminateRequested(OperatorRequest):
     """End the run now, undoing nothing."""
 
 
+@dataclass(slots=True)
+class UndoRequested(OperatorRequest):
+    """Undo an ended run: the first event of its undo run, which begins with all that happened to the ended one."""
+
+
 InboxEvent = (
     SignalReceived
+    | ChildEnded
+    | TaskAnswered
     | CancelRequested
     | RetryRequested
     | StepSkipped
@@ -178,6 +233,7 @@ InboxEvent = (
     | PauseRequested
     | ResumeRequested
     | TerminateRequested
+    | UndoRequested
 )
 
 ActionEvent = ActionSucceeded | ActionRejected | ActionUnknown | ActionPostponed | OutputRefused

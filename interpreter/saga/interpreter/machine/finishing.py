@@ -5,8 +5,9 @@ This room must not know how a run came here.
 
 from __future__ import annotations
 
-from saga.interpreter.machine.events import DEADLINE, Ref
+from saga.interpreter.machine.events import ROOT, Ref
 from saga.interpreter.machine.scope import scope
+from saga.interpreter.machine.sending import compute
 from saga.interpreter.machine.settling import error_of
 from saga.interpreter.machine.state import Phase, Progress
 from saga.interpreter.machine.turn import Turn, cause
@@ -25,7 +26,9 @@ def complete(turn: Turn, outcome: str) -> None:
 def finish(turn: Turn, status: Status) -> None:
     """Fixes outcome and output, then runs the `finally` steps."""
     state = turn.state
-    turn.cancel_timers(("wait", "retry", DEADLINE.kind))
+    turn.cancel_timers(ROOT)
+    turn.ready.clear()
+    turn.through.clear()
     state.ending, state.phase = status, Phase.FINALLY
     if turn.definition.output is not None:
         try:
@@ -39,7 +42,7 @@ def run_finally(turn: Turn) -> None:
     """Opens the next `finally` step, or ends the run. What fails here is recorded and changes nothing."""
     state = turn.state
     for step in turn.definition.final_steps:
-        progress = state.progress(step.index)
+        progress = state.progress(Ref(step.index))
         if progress in (Progress.RUNNING, Progress.BACKOFF):
             return
         if progress is Progress.PENDING and _open_final(turn, step):
@@ -48,17 +51,20 @@ def run_finally(turn: Turn) -> None:
 
 
 def _open_final(turn: Turn, step: Step) -> bool:
-    mine = turn.state.step(step.index)
+    """Opens a step; True when its answer is awaited."""
+    place = Ref(step.index)
+    mine = turn.state.at(place)
     try:
-        if step.when is not None and not step.when.holds(scope(turn.definition, turn.state, Ref(step.index))):
+        if step.when is not None and not step.when.holds(scope(turn.definition, turn.state, place)):
             mine.progress = Progress.SKIPPED
-            return False
-        assert step.action is not None
-        mine.trial = turn.open_trial(Ref(step.index), step.action)
+        elif step.action is None:
+            mine.output = compute(turn, place, step)
+            mine.progress = Progress.OK
+        else:
+            mine.trial = turn.open_trial(place, step.action)
+            mine.progress = Progress.RUNNING
     except (ExpressionFailed, ValueProblem) as problem:
         code, message = cause(problem)
-        mine.error = error_of(step, None, code, message, "rejected")
+        mine.error = error_of(step, place, None, code, message, "rejected")
         mine.progress = Progress.FAILED
-        return False
-    mine.progress = Progress.RUNNING
-    return True
+    return mine.progress is Progress.RUNNING

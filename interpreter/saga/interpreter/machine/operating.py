@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from saga.interpreter.machine import forward, turning, unwinding
-from saga.interpreter.machine.commands import StartTimer
+from saga.interpreter.machine import forward, leaving, unwinding
+from saga.interpreter.machine.commands import StartTimer, StopAction
 from saga.interpreter.machine.events import (
+    ROOT,
     CancelRequested,
     OperatorRequest,
     PauseRequested,
@@ -18,22 +19,26 @@ from saga.interpreter.machine.events import (
     StepSkipped,
     TerminateRequested,
     Timer,
+    UndoRequested,
 )
-from saga.interpreter.machine.state import Phase, Progress, State, Unwound
+from saga.interpreter.machine.places import read, spelled
+from saga.interpreter.machine.state import Phase, Progress, State, Trouble, Unwound
 from saga.interpreter.machine.turn import Turn
 from saga.interpreter.status import Status
-from saga.schema.definition import Definition, Step
+from saga.schema.definition import Definition
 
 
 def refusal(definition: Definition, state: State, request: OperatorRequest) -> str | None:
     """Why a request would change nothing, as one sentence for people; None if it would be taken."""
+    if isinstance(request, UndoRequested):
+        return _no_undo(state)
     if state.phase is Phase.ENDED:
         return "the run has ended"
     match request:
         case CancelRequested():
             return _no_cancel(state)
         case RetryRequested():
-            return None if state.trouble is not None else "the run is not stuck; it goes on by itself"
+            return None if state.troubles else "the run is not stuck; it goes on by itself"
         case StepSkipped():
             return _no_settling(definition, state, request.step, skip=True)
         case StepResolved():
@@ -46,6 +51,16 @@ def refusal(definition: Definition, state: State, request: OperatorRequest) -> s
             return None
 
 
+def _no_undo(state: State) -> str | None:
+    if state.phase is not Phase.ENDED:
+        return "it has not ended: cancel it"
+    if state.pivot_passed:
+        return "the point of no return has passed: it can only go forward"
+    if state.ending is Status.COMPENSATED and not state.incomplete:
+        return "it is undone already"
+    return None
+
+
 def _no_cancel(state: State) -> str | None:
     if state.pivot_passed:
         return "the point of no return has passed: it can only go forward"
@@ -55,28 +70,42 @@ def _no_cancel(state: State) -> str | None:
 
 
 def _no_settling(definition: Definition, state: State, name: str, *, skip: bool) -> str | None:
-    step = definition.step(name)
-    if step is None:
-        return f'there is no step "{name}"'
-    if state.trouble is not None and state.trouble.step == step.index:
-        return _no_skip(step) if skip and not state.trouble.undo else None
-    mine = state.steps[step.index]
+    place = read(definition, name)
+    if place is None:
+        return _no_such_step(definition, name)
+    trouble = _trouble(state, place)
+    if trouble is not None:
+        return _no_skip(definition, place) if skip and not trouble.undo else None
+    mine = state.found(place)
     if mine is None or mine.progress is not Progress.BACKOFF:
         if mine is not None and mine.undo is not None and mine.undo.stage is Unwound.BACKOFF:
             return None
         return f'"{name}" is neither stuck nor waiting for its next attempt'
-    return _no_skip(step) if skip else None
+    return _no_skip(definition, place) if skip else None
 
 
-def _no_skip(step: Step) -> str | None:
-    return f'"{step.name}" is the pivot and cannot be skipped: resolve it' if step.pivot else None
+def _no_such_step(definition: Definition, name: str) -> str:
+    bare = name.partition("[")[0]
+    if bare not in definition.indices:
+        return f'there is no step "{name}"'
+    loops = len(definition.loops[definition.indices[bare]])
+    if loops == 0:
+        return f'"{bare}" stands in no loop: say it without a number'
+    return f'"{bare}" stands in {"a loop" if loops == 1 else f"{loops} loops"}: say which, as {bare}{"[0]" * loops}'
+
+
+def _no_skip(definition: Definition, place: Ref) -> str | None:
+    if not definition.node(place.step).pivot:
+        return None
+    return f'"{spelled(definition, place)}" is the pivot and cannot be skipped: resolve it'
 
 
 def _no_answer(state: State, definition: Definition, request: StepResolved) -> str | None:
-    index = definition.indices[request.step]
-    if index >= len(definition.steps):
+    place = read(definition, request.step)
+    assert place is not None
+    if place.step >= len(definition.steps):
         return f'"{request.step}" stands in finally: it can only be skipped'
-    undo = _about_undo(state, index)
+    undo = _about_undo(state, place)
     if undo and request.how != "undone":
         return f'it is the undo of "{request.step}" that is stuck: resolve it with --undone'
     if not undo and request.how == "undone":
@@ -84,10 +113,15 @@ def _no_answer(state: State, definition: Definition, request: StepResolved) -> s
     return None
 
 
-def _about_undo(state: State, index: int) -> bool:
-    if state.trouble is not None and state.trouble.step == index:
-        return state.trouble.undo
-    mine = state.steps[index]
+def _trouble(state: State, place: Ref) -> Trouble | None:
+    return next((trouble for trouble in state.troubles if trouble.place == place), None)
+
+
+def _about_undo(state: State, place: Ref) -> bool:
+    trouble = _trouble(state, place)
+    if trouble is not None:
+        return trouble.undo
+    mine = state.found(place)
     return mine is not None and mine.undo is not None and mine.undo.stage is Unwound.BACKOFF
 
 
@@ -99,12 +133,10 @@ def operate(turn: Turn, request: OperatorRequest) -> None:
         return
     match request:
         case CancelRequested():
-            turning.stop(turn, "cancelled")
+            leaving.stop(turn, "cancelled")
         case RetryRequested():
             _retry(turn)
-        case StepSkipped():
-            _settle_by_hand(turn, request)
-        case StepResolved():
+        case StepSkipped() | StepResolved():
             _settle_by_hand(turn, request)
         case PauseRequested():
             turn.state.paused = True
@@ -113,6 +145,8 @@ def operate(turn: Turn, request: OperatorRequest) -> None:
             _go_on(turn)
         case TerminateRequested():
             _terminate(turn)
+        case UndoRequested():
+            _undo(turn)
 
 
 def _go_on(turn: Turn) -> None:
@@ -123,41 +157,50 @@ def _go_on(turn: Turn) -> None:
 
 
 def _retry(turn: Turn) -> None:
-    trouble = turn.state.trouble
-    assert trouble is not None
-    turn.state.trouble = None
-    step = turn.definition.node(trouble.step)
-    if trouble.undo:
-        if unwinding.begin_again(turn, step.index):
-            turning.undone(turn, step.index)
-    else:
-        forward.reopen(turn, step)
+    """Takes all troubles at once; undos that were stuck are taken up again by whatever is being left."""
+    troubles, turn.state.troubles = turn.state.troubles, []
+    for trouble in troubles:
+        if not trouble.undo:
+            forward.reopen(turn, trouble.place)
     _go_on(turn)
 
 
 def _settle_by_hand(turn: Turn, request: StepSkipped | StepResolved) -> None:
-    state, index = turn.state, turn.definition.indices[request.step]
-    step, about_undo = turn.definition.node(index), _about_undo(state, index)
-    if state.trouble is not None and state.trouble.step == index:
-        state.trouble = None
-    mine = state.step(index)
+    state, place = turn.state, read(turn.definition, request.step)
+    assert place is not None
+    about_undo = _about_undo(state, place)
+    state.troubles = [trouble for trouble in state.troubles if trouble.place != place]
     if about_undo:
-        part = 0 if mine.undo is None else mine.undo.part
-        turn.cancel_timer(Timer("retry", Ref(index, (), part)))
-        unwinding.settle(turn, index, Unwound.SKIPPED, f"{request.by}: {request.reason}")
-        turning.undone(turn, index)
-    elif isinstance(request, StepSkipped):
-        turn.cancel_timer(Timer("retry", Ref(index)))
-        forward.pass_over(turn, step)
+        unwinding.settle_by_hand(turn, place, f"{request.by}: {request.reason}")
     else:
-        turn.cancel_timer(Timer("retry", Ref(index)))
-        forward.answer_by_hand(turn, step, request.how == "ok", request.output, request.code)
+        turn.cancel_timer(Timer("retry", place))
+        if isinstance(request, StepSkipped):
+            forward.pass_over(turn, place)
+        else:
+            forward.answer_by_hand(turn, place, request.how == "ok", request.output, request.code)
     _go_on(turn)
 
 
 def _terminate(turn: Turn) -> None:
     state = turn.state
-    turn.cancel_timers(("wait", "retry", "deadline"))
+    for place, mine in state.places():
+        if mine.trial is not None and mine.trial.running and mine.trial.remote and turn.node(place).child is None:
+            turn.commands.append(StopAction(place, mine.trial.attempt))
+    turn.cancel_timers(ROOT)
     turn.ready.clear()
     state.in_flight = 0
-    state.outcome, state.ending, state.phase, state.trouble = "terminated", Status.TERMINATED, Phase.ENDED, None
+    state.leaving.clear()
+    state.troubles.clear()
+    state.outcome, state.ending, state.phase = "terminated", Status.TERMINATED, Phase.ENDED
+
+
+def _undo(turn: Turn) -> None:
+    """The run that undoes this one begins where it ended; what was at work when it was terminated is unknown."""
+    state = turn.state
+    for _, mine in state.places():
+        if mine.trial is not None and mine.trial.running:
+            mine.trial.running, mine.progress = False, Progress.STOPPED
+        if mine.undo is not None and mine.undo.stage in (Unwound.RUNNING, Unwound.BACKOFF):
+            mine.undo.stage, mine.undo.trial = Unwound.BACKOFF, None
+    state.ending, state.output, state.output_error = None, None, None
+    leaving.roll_back(turn, "undone", None)

@@ -7,8 +7,10 @@ they are in the machine. A driver drops the object and reloads the run when one 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
+from operator import itemgetter
 
 from saga.interpreter.machine.events import Ref, Timer
 from saga.interpreter.status import Status
@@ -43,13 +45,17 @@ class Progress(IntEnum):
     TIMED_OUT = 7
     PASSED_OVER = 8
     """Failed, but it was optional."""
-    STOPPED = 9
-    """The run failed elsewhere before this step was through."""
+    CAUGHT = 9
+    """Failed, and a `catch` took it."""
+    STOPPED = 10
+    """The run or a block around it failed elsewhere before this step was through."""
+    OPEN = 11
+    """A container whose members are at work."""
 
     @property
     def settled(self) -> bool:
         """Whether the steps that need this one may open."""
-        return Progress.OK <= self <= Progress.PASSED_OVER
+        return Progress.OK <= self <= Progress.CAUGHT
 
 
 class Unwound(IntEnum):
@@ -86,6 +92,12 @@ class Trial:
     tainted: bool = False
     """An attempt ended unknown or was lost, so a later rejection proves nothing (semantics.md 1)."""
     running: bool = False
+    remote: bool = False
+    """Somebody else is at work on it: the answer comes through the inbox, and the run may be parked meanwhile."""
+
+    def copy(self) -> Trial:
+        """An independent copy."""
+        return Trial(self.arguments, self.first_at, self.attempt, self.tries, self.tainted, self.running, self.remote)
 
 
 @dataclass(slots=True)
@@ -95,15 +107,37 @@ class UndoState:
     stage: Unwound = Unwound.ARMED
     part: int = 0
     trial: Trial | None = None
-    inline: bool = False
-    """Undone while the run goes forward (an optional step that ended unknown)."""
     note: str | None = None
     """The rejection that meant "nothing left to undo", or who settled it."""
+
+    def copy(self) -> UndoState:
+        """An independent copy."""
+        return UndoState(self.stage, self.part, None if self.trial is None else self.trial.copy(), self.note)
+
+
+@dataclass(slots=True)
+class BlockState:
+    """A container at work. A block that is no loop has one iteration."""
+
+    left: list[int] = field(default_factory=list)
+    """By iteration: members that are not settled yet."""
+    items: list[Value] = field(default_factory=list)
+    """`each`: its list, taken once."""
+    bound: int = 1
+    """How many iterations there may be."""
+    through: int = 0
+    """How many iterations are through."""
+    outputs: list[Value] = field(default_factory=list)
+    """Of a loop, by iteration; null until it is through."""
+
+    def copy(self) -> BlockState:
+        """An independent copy."""
+        return BlockState(self.left.copy(), self.items, self.bound, self.through, self.outputs.copy())
 
 
 @dataclass(slots=True)
 class StepState:
-    """One step of one run."""
+    """One step of one run, at one iteration."""
 
     progress: Progress = Progress.PENDING
     output: Value = None
@@ -112,15 +146,25 @@ class StepState:
     trial: Trial | None = None
     undo: UndoState | None = None
     """Set while armed, from the first attempt on (semantics.md 5)."""
+    way: str = ""
+    """How it ended, where bodies depend on it (see `saga.schema.definition.Guard`); of a switch, what was chosen."""
+    block: BlockState | None = None
+    clock: str = ""
+    """The way by which an open wait ends when its timer fires."""
 
     def copy(self) -> StepState:
         """An independent copy."""
-        twin = copy.copy(self)
-        twin.trial = copy.copy(self.trial)
-        if self.undo is not None:
-            twin.undo = copy.copy(self.undo)
-            twin.undo.trial = copy.copy(self.undo.trial)
-        return twin
+        return StepState(
+            self.progress,
+            self.output,
+            self.response,
+            self.error,
+            None if self.trial is None else self.trial.copy(),
+            None if self.undo is None else self.undo.copy(),
+            self.way,
+            None if self.block is None else self.block.copy(),
+            self.clock,
+        )
 
 
 @dataclass(slots=True)
@@ -140,11 +184,37 @@ class Trouble:
     undo: bool
     code: str
     message: str
+    iteration: tuple[int, ...] = ()
+
+    @property
+    def place(self) -> Ref:
+        """Where the step stands in the run."""
+        return Ref(self.step, self.iteration)
+
+
+@dataclass(slots=True)
+class Leaving:
+    """A container (or a single step) is left before it was through; what it is settled as in the end."""
+
+    progress: Progress
+    way: str = ""
+    everything: bool = False
+    """All that was started inside is undone; else only what must be at once (semantics.md 11)."""
+    stopping: bool = True
+    """What is in flight inside is still awaited."""
+
+    def copy(self) -> Leaving:
+        """An independent copy."""
+        return Leaving(self.progress, self.way, self.everything, self.stopping)
 
 
 @dataclass(slots=True)
 class State:
-    """A run. ``steps`` has one entry a step and `finally` step; None until something happened to it."""
+    """A run.
+
+    ``steps`` has one entry a step and `finally` step, None until something happened to it; what happens inside loops
+    stands in ``iterated``, by place.
+    """
 
     run: str
     """The run's number, as text: it stands in every idempotency key."""
@@ -154,18 +224,22 @@ class State:
     steps: list[StepState | None]
     clock: int
     phase: Phase = Phase.FORWARD
-    started: list[int] = field(default_factory=list)
-    """Steps with an armed undo, in order of start: the one undo list of the run (semantics.md 9)."""
+    iterated: dict[Ref, StepState] = field(default_factory=dict)
+    started: list[Ref] = field(default_factory=list)
+    """Places that had an undo armed, in order of start: the one undo list of the run (semantics.md 9)."""
+    leaving: dict[Ref, Leaving] = field(default_factory=dict)
+    """What is being left, none inside another; `ROOT` is the run."""
     mailbox: list[Unread] = field(default_factory=list)
     timers: dict[Timer, int] = field(default_factory=dict)
     in_flight: int = 0
-    """Attempts whose answer is awaited."""
+    """Attempts whose answer is awaited by the worker that has the run in hand."""
     unsettled: int = 0
-    """Forward steps that are not settled yet."""
+    """Steps outside blocks that are not settled yet."""
     pivot_passed: bool = False
     stop_after_pivot: str | None = None
     """``cancelled`` or ``deadline``: asked for while the pivot was in flight."""
-    trouble: Trouble | None = None
+    troubles: list[Trouble] = field(default_factory=list)
+    """What a person has to settle, oldest first."""
     paused: bool = False
     overdue: bool = False
     incomplete: bool = False
@@ -183,30 +257,61 @@ class State:
         """An independent copy, for asking "what if". Values are shared: nothing ever changes one."""
         twin = copy.copy(self)
         twin.steps = [None if step is None else step.copy() for step in self.steps]
+        twin.iterated = {place: step.copy() for place, step in self.iterated.items()}
+        twin.leaving = {place: leaving.copy() for place, leaving in self.leaving.items()}
+        twin.troubles = self.troubles.copy()
         twin.started = self.started.copy()
         twin.mailbox = self.mailbox.copy()
         twin.timers = self.timers.copy()
         twin.fates = self.fates.copy()
         return twin
 
-    def step(self, index: int) -> StepState:
-        """The step's state, made on first use."""
-        found = self.steps[index]
+    @property
+    def trouble(self) -> Trouble | None:
+        """What a person has to settle first."""
+        return self.troubles[0] if self.troubles else None
+
+    def at(self, place: Ref) -> StepState:
+        """The state of a place, made on first use."""
+        if place[1]:
+            found = self.iterated.get(place)
+            if found is None:
+                found = self.iterated[place] = StepState()
+            return found
+        found = self.steps[place[0]]
         if found is None:
-            found = self.steps[index] = StepState()
+            found = self.steps[place[0]] = StepState()
         return found
 
-    def progress(self, index: int) -> Progress:
-        """Where a step stands."""
-        found = self.steps[index]
+    def found(self, place: Ref) -> StepState | None:
+        """The state of a place, or None if nothing has happened there."""
+        if place[1]:
+            return self.iterated.get(place)
+        return self.steps[place[0]] if 0 <= place[0] < len(self.steps) else None
+
+    def progress(self, place: Ref) -> Progress:
+        """How far a place has come."""
+        found = self.found(place)
         return Progress.PENDING if found is None else found.progress
+
+    def places(self) -> Iterator[tuple[Ref, StepState]]:
+        """Every place where something has happened, in file order, by iteration."""
+        found = [(Ref(index), step) for index, step in enumerate(self.steps) if step is not None]
+        if self.iterated:
+            found += self.iterated.items()
+            found.sort(key=itemgetter(0))
+        return iter(found)
 
     def trial(self, ref: Ref) -> Trial | None:
         """The attempts of an action, or None if it was never opened."""
-        found = self.steps[ref.step] if 0 <= ref.step < len(self.steps) else None
+        step, iteration, part = ref
+        if iteration:
+            found = self.iterated.get(Ref(step, iteration))
+        else:
+            found = self.steps[step] if 0 <= step < len(self.steps) else None
         if found is None:
             return None
-        if ref.undo < 0:
+        if part < 0:
             return found.trial
         undo = found.undo
-        return undo.trial if undo is not None and undo.part == ref.undo else None
+        return undo.trial if undo is not None and undo.part == part else None

@@ -1,151 +1,190 @@
-"""Undoing: the one undo list of a run, newest start first, and what follows a failed undo (semantics.md 9, 11, 12).
+"""Undoing: the one undo list of a run, in which order, and what follows a failed undo (semantics.md 9, 11, 12, 34).
 
-This room must not know forward work. It tells its caller when an undo is through, and the machine goes on.
+This room must not know forward work, nor why something is undone.
 """
 
 from __future__ import annotations
 
+from saga.interpreter.machine.commands import UndoChild
 from saga.interpreter.machine.events import (
     ActionEvent,
     ActionPostponed,
     ActionRejected,
     ActionSucceeded,
     ActionUnknown,
+    ChildEnded,
     OutputRefused,
     Ref,
     Timer,
 )
+from saga.interpreter.machine.places import comes_before, is_inside
 from saga.interpreter.machine.retry import NOTHING_HAPPENED, rejects
-from saga.interpreter.machine.scope import scope
+from saga.interpreter.machine.scope import key, scope
+from saga.interpreter.machine.settling import ended_unknown
 from saga.interpreter.machine.state import Trial, Trouble, UndoState, Unwound
 from saga.interpreter.machine.turn import Turn, cause
-from saga.schema.definition import Retry, Undo, UndoAction
+from saga.schema.definition import Retry, UndoAction, UndoKind
 from saga.schema.expressions import ExpressionFailed
 from saga.schema.values import ValueProblem
 
-
-def newest(turn: Turn) -> int | None:
-    """The step that is undone next, or None when everything is undone."""
-    for index in reversed(turn.state.started):
-        undo = turn.state.step(index).undo
-        if undo is not None and not undo.stage.finished:
-            return index
-    return None
+# -- in which order
 
 
-def begin(turn: Turn, index: int, *, inline: bool = False) -> bool:
-    """Starts or goes on undoing a step. True when nothing is left to do for it."""
-    undo = _state(turn, index)
-    undo.inline = inline
-    if undo.stage is not Unwound.ARMED:
-        return _go_on(turn, index, undo)
-    rule = turn.definition.node(index).undo
-    if rule.when is not None:
-        try:
-            wanted = rule.when.holds(scope(turn.definition, turn.state, Ref(index, (), 0)))
-        except ExpressionFailed as problem:
-            return _failed(turn, index, "expression", str(problem))
-        if not wanted:
-            undo.stage = Unwound.NOTHING
-            return True
-    return _open_part(turn, index, undo)
+def unwind(turn: Turn, container: Ref, *, everything: bool) -> bool:
+    """Undoes what was started inside a container, as far as that goes now. True when nothing is left to do.
+
+    ``everything``: else only what ended unknown, and what is being undone already.
+    """
+    graph = turn.definition.compensation.order == "graph"
+    unfinished: list[Ref] = []
+    for place in _wanted(turn, container, everything):
+        after = (other for other in unfinished if not graph or comes_before(turn.definition, place, other))
+        if next(after, None) is not None or not _advance(turn, place):
+            unfinished.append(place)
+        if turn.is_held:
+            return False
+    return not unfinished
 
 
-def _state(turn: Turn, index: int) -> UndoState:
-    undo = turn.state.step(index).undo
+def _wanted(turn: Turn, container: Ref, everything: bool) -> list[Ref]:
+    """What is to be undone, newest start first."""
+    found: list[Ref] = []
+    for place in reversed(turn.state.started):
+        mine = turn.state.at(place)
+        if mine.undo is None or mine.undo.stage.finished or not is_inside(turn.definition, container, place):
+            continue
+        if everything or mine.undo.stage is not Unwound.ARMED or ended_unknown(mine):
+            found.append(place)
+    return found
+
+
+def _advance(turn: Turn, place: Ref) -> bool:
+    """Begins an undo, or takes it up again where it was interrupted or stuck. True when nothing is left to do."""
+    undo = _state(turn, place)
+    if undo.stage is Unwound.ARMED:
+        return _begin(turn, place, undo)
+    if undo.stage is Unwound.STUCK:
+        return _begin_again(turn, place, undo)
+    ref = _ref(place, undo)
+    if undo.stage is Unwound.BACKOFF and undo.trial is None:
+        return _open_part(turn, place, undo)
+    if undo.stage is Unwound.BACKOFF and Timer("retry", ref) not in turn.state.timers:
+        attempt_again(turn, ref)
+    return undo.stage.finished
+
+
+# -- the undo of one step
+
+
+def _state(turn: Turn, place: Ref) -> UndoState:
+    undo = turn.state.at(Ref(place.step, place.iteration)).undo
     assert undo is not None, "only an armed undo is begun"
     return undo
 
 
-def _go_on(turn: Turn, index: int, undo: UndoState) -> bool:
-    """Takes up an undo that was interrupted: it was begun inline when the run failed elsewhere."""
-    ref = Ref(index, (), undo.part)
-    if undo.stage is Unwound.BACKOFF and Timer("retry", ref) not in turn.state.timers:
-        attempt_again(turn, ref)
-    elif undo.stage is Unwound.STUCK:
-        return begin_again(turn, index)
-    return undo.stage.finished
+def _ref(place: Ref, undo: UndoState) -> Ref:
+    return Ref(place.step, place.iteration, undo.part)
 
 
 def _part(turn: Turn, ref: Ref) -> UndoAction:
-    return turn.definition.node(ref.step).undo.actions[ref.undo]
+    return turn.node(ref).undo.actions[ref.undo]
 
 
-def _open_part(turn: Turn, index: int, undo: UndoState) -> bool:
-    ref = Ref(index, (), undo.part)
+def _begin(turn: Turn, place: Ref, undo: UndoState) -> bool:
+    rule = turn.node(place).undo
+    if rule.when is not None:
+        try:
+            wanted = rule.when.holds(scope(turn.definition, turn.state, _ref(place, undo)))
+        except ExpressionFailed as problem:
+            return _failed(turn, place, undo, "expression", str(problem))
+        if not wanted:
+            undo.stage = Unwound.NOTHING
+            return True
+    return _open_part(turn, place, undo)
+
+
+def _open_part(turn: Turn, place: Ref, undo: UndoState) -> bool:
+    ref = _ref(place, undo)
+    if turn.node(place).undo.kind is UndoKind.CHILD:
+        undo.trial = Trial({}, turn.at, remote=True)
+        attempt_again(turn, ref)
+        return False
     try:
         undo.trial = turn.open_trial(ref, _part(turn, ref).action)
     except (ExpressionFailed, ValueProblem) as problem:
-        return _failed(turn, index, *cause(problem))
+        return _failed(turn, place, undo, *cause(problem))
     undo.stage = Unwound.RUNNING
     return False
 
 
-def begin_again(turn: Turn, index: int) -> bool:
-    """An operator's retry: a fresh budget under the same key. True when nothing is left to do for it."""
-    undo = _state(turn, index)
-    trial = undo.trial
-    if trial is None:
+def _begin_again(turn: Turn, place: Ref, undo: UndoState) -> bool:
+    """A fresh budget under the same key, for an undo that was stuck."""
+    if undo.trial is None:
         undo.stage = Unwound.ARMED
-        return begin(turn, index, inline=undo.inline)
-    trial.tries, trial.first_at = 0, turn.at
-    attempt_again(turn, Ref(index, (), undo.part))
+        return _begin(turn, place, undo)
+    undo.trial.tries, undo.trial.first_at = 0, turn.at
+    attempt_again(turn, _ref(place, undo))
     return False
 
 
 def attempt_again(turn: Turn, ref: Ref) -> None:
-    """Makes the next attempt of an undo action."""
-    undo = _state(turn, ref.step)
-    assert undo.trial is not None
+    """Makes the next attempt of an undo."""
+    undo = _state(turn, ref)
+    trial = undo.trial
+    assert trial is not None
     undo.stage = Unwound.RUNNING
-    turn.attempt(ref, _part(turn, ref).action, undo.trial)
+    if turn.node(ref).undo.kind is UndoKind.CHILD:
+        trial.attempt += 1
+        trial.running = True
+        turn.commands.append(UndoChild(ref, trial.attempt, key(turn.definition, turn.state, ref), turn.at))
+    else:
+        turn.attempt(ref, _part(turn, ref).action, trial)
 
 
-def settle(turn: Turn, index: int, stage: Unwound, note: str) -> None:
-    """An operator settles an undo by hand: the rollback is incomplete from here on."""
-    undo = _state(turn, index)
-    undo.stage, undo.note = stage, note
+def settle_by_hand(turn: Turn, place: Ref, note: str) -> None:
+    """An operator settles an undo: the rollback is incomplete from here on."""
+    undo = _state(turn, place)
+    turn.cancel_timer(Timer("retry", _ref(place, undo)))
+    undo.stage, undo.note = Unwound.SKIPPED, note
     turn.state.incomplete = True
 
 
-def answered(turn: Turn, event: ActionEvent, trial: Trial) -> bool:
-    """Takes the answer to an attempt of an undo. True when the step's undo is through, one way or another."""
+# -- answers
+
+
+def answered(turn: Turn, event: ActionEvent, trial: Trial) -> None:
+    """Takes the answer to an attempt of an undo."""
     ref = event.ref
-    undo, part = _state(turn, ref.step), _part(turn, ref)
+    undo, part = _state(turn, ref), _part(turn, ref)
     retry = part.retry or turn.definition.compensation.retry
     match event:
         case ActionSucceeded() | OutputRefused():
             turn.close_attempt(trial)
-            return _through(turn, ref.step, undo, None)
+            _through(turn, ref, undo, None)
         case ActionPostponed():
             turn.close_attempt(trial, counts=False)
             undo.stage = Unwound.BACKOFF
-            if turn.postpone(ref, trial, retry, event.delay):
-                return False
-            return _failed(turn, ref.step, "give_up_after", "the undo asked for more time than give_up_after allows")
+            if not turn.postpone(ref, trial, retry, event.delay):
+                why = "the undo asked for more time than give_up_after allows"
+                _failed(turn, ref, undo, "give_up_after", why)
         case ActionRejected() | ActionUnknown():
             refused = isinstance(event, ActionRejected) or rejects(retry, event.code)
             turn.close_attempt(trial, unknown=not refused)
-            return _unsuccessful(turn, event, undo, trial, retry, refused=refused)
+            if refused and event.code in part.done_on:
+                _through(turn, ref, undo, event.code)
+            elif _may_be_tried_again(turn, event, trial, retry, refused=refused):
+                undo.stage = Unwound.BACKOFF
+            else:
+                _failed(turn, ref, undo, event.code, event.message)
 
 
-def _unsuccessful(
-    turn: Turn,
-    event: ActionRejected | ActionUnknown,
-    undo: UndoState,
-    trial: Trial,
-    retry: Retry,
-    *,
-    refused: bool,
+def _may_be_tried_again(
+    turn: Turn, event: ActionRejected | ActionUnknown, trial: Trial, retry: Retry, *, refused: bool
 ) -> bool:
-    if refused and event.code in _part(turn, event.ref).done_on:
-        return _through(turn, event.ref.step, undo, event.code)
+    """Whether another attempt is due; its timer is then running."""
     again = not refused or event.code in NOTHING_HAPPENED or event.code in retry.also
     ended = not refused and event.code in retry.excepted
-    if again and not ended and turn.try_again(event.ref, trial, retry, turn.definition.compensation.stuck_after):
-        undo.stage = Unwound.BACKOFF
-        return False
-    return _failed(turn, event.ref.step, event.code, event.message)
+    return again and not ended and turn.try_again(event.ref, trial, retry, turn.definition.compensation.stuck_after)
 
 
 def lost(turn: Turn, ref: Ref, trial: Trial) -> None:
@@ -154,24 +193,32 @@ def lost(turn: Turn, ref: Ref, trial: Trial) -> None:
     attempt_again(turn, ref)
 
 
-def _through(turn: Turn, index: int, undo: UndoState, note: str | None) -> bool:
+def child_undone(turn: Turn, event: ChildEnded, trial: Trial) -> None:
+    """The run that undoes a child has ended (semantics.md 34)."""
+    undo = _state(turn, event.ref)
+    turn.close_attempt(trial)
+    if event.status in ("completed", "compensated"):
+        turn.state.incomplete |= event.incomplete
+        undo.stage, undo.note = Unwound.DONE, "incomplete" if event.incomplete else None
+    else:
+        _failed(turn, event.ref, undo, event.code or event.status, event.message)
+
+
+def _through(turn: Turn, ref: Ref, undo: UndoState, note: str | None) -> None:
     undo.note = note or undo.note
-    rule: Undo = turn.definition.node(index).undo
-    if undo.part + 1 < len(rule.actions):
-        undo.part += 1
-        undo.trial = None
-        return _open_part(turn, index, undo)
-    undo.stage = Unwound.NOTHING if note is not None and len(rule.actions) == 1 else Unwound.DONE
-    return True
+    parts = len(turn.node(ref).undo.actions)
+    if undo.part + 1 < parts:
+        undo.stage, undo.trial, undo.part = Unwound.BACKOFF, None, undo.part + 1
+    else:
+        undo.stage = Unwound.NOTHING if note is not None and parts == 1 else Unwound.DONE
 
 
-def _failed(turn: Turn, index: int, code: str, message: str) -> bool:
+def _failed(turn: Turn, place: Ref, undo: UndoState, code: str, message: str) -> bool:
     """An undo failed for good: go on over it where the author said so, else the run is stuck."""
-    undo = _state(turn, index)
-    if turn.definition.node(index).undo.go_on_after_failure:
+    if turn.node(place).undo.go_on_after_failure:
         undo.stage, undo.note = Unwound.GIVEN_UP, code
         turn.state.incomplete = True
         return True
     undo.stage = Unwound.STUCK
-    turn.state.trouble = Trouble(index, True, code, message)
+    turn.state.troubles.append(Trouble(place.step, True, code, message, place.iteration))
     return False

@@ -14,8 +14,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
+from saga.interpreter.memory.access import MemoryAccess
 from saga.interpreter.memory.questions import MemoryQuestions
+from saga.interpreter.memory.repeats import MemoryRepeats
 from saga.interpreter.memory.tables import StoredRun, StoredWorker, Tables
+from saga.interpreter.memory.tasks import TaskTable
 from saga.interpreter.status import Status
 from saga.interpreter.store import (
     CRASH_LIMIT,
@@ -36,6 +39,7 @@ from saga.interpreter.store import (
     Want,
     Written,
 )
+from saga.interpreter.task_store import Task, queue_of
 
 Ring = Callable[[], Awaitable[None] | None]
 
@@ -49,6 +53,9 @@ class MemoryStore(MemoryQuestions):
 
     def __init__(self, clock: Callable[[], int] = _wall_clock) -> None:
         super().__init__(Tables(clock))
+        self._tasks = TaskTable(clock, self._send)
+        self.access = MemoryAccess(clock)
+        self.repeats = MemoryRepeats(clock)
         self._rings: dict[int, Ring] = {}
         self._knocks: dict[int, Ring] = {}
         self._answers: set[asyncio.Future[None]] = set()
@@ -93,6 +100,10 @@ class MemoryStore(MemoryQuestions):
         """See `Store.latest`."""
         return self._tables.latest.get((project, name))
 
+    async def definitions(self, project: int) -> list[DefinitionRow]:
+        """See `Store.definitions`."""
+        return [row for (owner, _), row in sorted(self._tables.latest.items()) if owner == project]
+
     # -- from outside
 
     async def start(self, run: NewRun) -> bool:
@@ -117,7 +128,7 @@ class MemoryStore(MemoryQuestions):
         if run.knows(message):
             return Delivery("duplicate")
         mseq = run.put(message, self._tables.clock())
-        self._tables.post(outbox._replace(run=message.run, seq=0, n=mseq))
+        self._tables.post(outbox._replace(run=message.run, seq=0, n=mseq, lane=""))
         return Delivery("accepted", mseq)
 
     def _send(self, message: Message) -> Delivery:
@@ -128,6 +139,8 @@ class MemoryStore(MemoryQuestions):
             return Delivery("duplicate")
         if run.status.ended:
             return Delivery("ended")
+        if run.is_full(message):
+            return Delivery("full")
         mseq = run.put(message, self._tables.clock())
         if run.owner is None:
             self._wake(run)
@@ -190,9 +203,10 @@ class MemoryStore(MemoryQuestions):
         if named is None:
             due_runs = self._tables.take_due(enlisted, 1 if alone else limit, shares, alone)
             return [run.claim(worker) for run in due_runs]
-        run = self._tables.runs.get(named)
-        due = run is not None and run.claimable and run.due is not None and run.due <= self._tables.clock()
-        return [run.claim(worker)] if run is not None and due else []
+        now = self._tables.clock()
+        family = [run for run in self._tables.runs.values() if named in (run.id, run.root if only is None else None)]
+        due = [run for run in family if run.claimable and run.due is not None and run.due <= now]
+        return [run.claim(worker) for run in due[:limit]]
 
     async def is_due(self, worker: int, *, alone: bool = False) -> bool:
         """See `Store.is_due`."""
@@ -264,27 +278,78 @@ class MemoryStore(MemoryQuestions):
             del self._tables.workers[number]
         return sum(self._free(number, crashed=True) for number in dead)
 
-    async def take_outbox(self, worker: int, limit: int) -> list[OutboxRow]:
+    async def mark_read(self, worker: int, read: Sequence[tuple[UUID, int]]) -> None:
+        """See `Store.mark_read`."""
+        self._worker(worker)
+        for run, mseq in read:
+            stored = self._tables.runs[run]
+            if stored.owner == worker:
+                stored.read = max(stored.read, mseq)
+
+    # -- what runs send out
+
+    async def take_outbox(self, worker: int, limit: int, events: bool = False) -> list[OutboxRow]:
         """See `Store.take_outbox`."""
-        project = self._worker(worker).project
-        now = self._tables.clock()
-        rows = [
-            row
-            for name, row in self._tables.undelivered.items()
-            if self._tables.runs[row.run].project == project and self._tables.postponed.get(name, 0) <= now
-        ]
-        return rows[:limit]
+        return self._tables.outbox.take(worker, self._worker(worker).project, limit, events)
 
     async def delivered(self, rows: Sequence[OutboxRow]) -> None:
         """See `Store.delivered`."""
-        for row in rows:
-            self._tables.undelivered.pop((row.run, row.seq, row.n), None)
-            self._tables.problems.pop((row.run, row.seq, row.n), None)
+        self._tables.outbox.delivered(rows)
+
+    async def publish(self, rows: Sequence[OutboxRow]) -> None:
+        """See `Store.publish`."""
+        self._tables.outbox.publish(rows)
+
+    async def events(self, project: int, after: int = 0, limit: int = 100) -> list[tuple[int, OutboxRow]]:
+        """See `Store.events`."""
+        return self._tables.outbox.events(project, after, limit)
 
     async def undeliverable(self, row: OutboxRow, problem: str) -> None:
         """See `Store.undeliverable`."""
-        self._tables.problems[row.run, row.seq, row.n] = problem
-        self._tables.postponed[row.run, row.seq, row.n] = self._tables.clock() + 30_000_000
+        self._tables.outbox.postpone(row, problem)
+
+    # -- tasks
+
+    async def offer_task(self, task: Task) -> None:
+        """See `TaskStore.offer_task`."""
+        queue = queue_of(task.topic)
+        if self._tasks.offer(task) and queue is not None:
+            self._ring_for(task.project, queue)
+
+    async def withdraw_task(self, run: UUID, key: str, attempt: int) -> None:
+        """See `TaskStore.withdraw_task`."""
+        self._tasks.withdraw(run, key, attempt)
+
+    async def take_tasks(self, project: int, topics: Sequence[str], limit: int, lease: int, holder: str) -> list[Task]:
+        """See `TaskStore.take_tasks`."""
+        return self._tasks.take(project, topics, limit, lease, holder)
+
+    async def beat_task(
+        self, run: UUID, key: str, attempt: int, details: str | None = None, lease: int | None = None
+    ) -> str:
+        """See `TaskStore.beat_task`."""
+        return self._tasks.beat(run, key, attempt, details, lease)
+
+    async def answer_task(self, run: UUID, key: str, attempt: int, answer: str) -> str:
+        """See `TaskStore.answer_task`."""
+        return self._tasks.answer(run, key, attempt, answer)
+
+    async def expire_tasks(self, worker: int) -> int:
+        """See `TaskStore.expire_tasks`."""
+        return self._tasks.expire(self._worker(worker).project)
+
+    async def tasks(self, run: UUID) -> list[Task]:
+        """See `TaskStore.tasks`."""
+        return self._tasks.of(run)
+
+    async def note_progress(self, worker: int, run: UUID, key: str, details: str) -> None:
+        """See `TaskStore.note_progress`."""
+        self._worker(worker)
+        self._tasks.progress[run, key] = details
+
+    async def progress(self, run: UUID, key: str) -> str | None:
+        """See `TaskStore.progress`."""
+        return self._tasks.progress.get((run, key))
 
     def transaction(self, worker: int) -> AbstractAsyncContextManager[Transaction]:
         """Not offered: there is no database in which to run an author's statement."""
@@ -314,6 +379,7 @@ class MemoryStore(MemoryQuestions):
         return True
 
     def _free(self, worker: int, crashed: bool) -> int:
+        self._tables.outbox.free(worker)
         held = [run for run in self._tables.runs.values() if run.owner == worker]
         for run in held:
             run.owner, run.lost = None, True
@@ -328,8 +394,11 @@ class MemoryStore(MemoryQuestions):
     def _wake(self, run: StoredRun) -> None:
         run.due = self._tables.clock()
         self._tables.schedule(run)
+        self._ring_for(run.project, run.queue)
+
+    def _ring_for(self, project: int, queue: str) -> None:
         for number, worker in self._tables.workers.items():
-            if worker.project == run.project and run.queue in worker.queues:
+            if worker.project == project and queue in worker.queues:
                 self._ring(number, self._rings)
 
     def _ring(self, worker: int, rings: dict[int, Ring]) -> None:

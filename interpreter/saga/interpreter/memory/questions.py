@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from saga.interpreter.memory.tables import StoredRun, Tables
-from saga.interpreter.status import Status
-from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow, WorkerInfo
+from saga.interpreter.store import EVERY_RUN, InboxRow, OutboxRow, Row, RunFilter, RunRow, WorkerInfo
 
 
 class MemoryQuestions:
@@ -33,31 +32,24 @@ class MemoryQuestions:
         stored = self._tables.runs.get(run)
         return None if stored is None else self._row(stored)
 
-    async def runs(
-        self,
-        *,
-        project: int | None = None,
-        saga: str | None = None,
-        statuses: Sequence[Status] = (),
-        shown: str | None = None,
-        label: tuple[str, str] | None = None,
-        waiting_for: str | None = None,
-        since: int | None = None,
-        before: UUID | None = None,
-        limit: int = 50,
-    ) -> list[RunRow]:
+    async def these(self, runs: Sequence[UUID]) -> list[RunRow]:
+        """See `Store.these`."""
+        return [self._row(self._tables.runs[run]) for run in runs if run in self._tables.runs]
+
+    async def runs(self, wanted: RunFilter = EVERY_RUN, limit: int = 50) -> list[RunRow]:
         """See `Store.runs`."""
         found = [
             run
             for run in self._tables.runs.values()
-            if project in (None, run.project)
-            and saga in (None, self._tables.definitions[run.definition].name)
-            and (not statuses or run.status in statuses)
-            and shown in (None, run.shown)
-            and (label is None or _has_label(run.labels, *label))
-            and (waiting_for is None or waiting_for in run.waiting)
-            and (since is None or run.created_at >= since)
-            and (before is None or run.id < before)
+            if wanted.project in (None, run.project)
+            and wanted.saga in (None, self._tables.definitions[run.definition].name)
+            and (not wanted.statuses or run.status in wanted.statuses)
+            and wanted.shown in (None, run.shown)
+            and all(_has_label(run.labels, *label) for label in wanted.labels)
+            and (wanted.waiting_for is None or wanted.waiting_for in run.waiting)
+            and (wanted.since is None or run.created_at >= wanted.since)
+            and (wanted.until is None or run.created_at < wanted.until)
+            and (wanted.before is None or run.id < wanted.before)
         ]
         return [self._row(run) for run in sorted(found, key=lambda run: run.id, reverse=True)[:limit]]
 
@@ -66,6 +58,17 @@ class MemoryQuestions:
         stored = self._tables.runs.get(run)
         return [row for row in stored.journal if row.seq > after] if stored is not None else []
 
+    async def tail(self, project: int, since: int, limit: int) -> list[Row]:
+        """See `Store.tail`."""
+        rows = [
+            row
+            for run in self._tables.runs.values()
+            if run.project == project
+            for row in run.journal
+            if row.at >= since
+        ]
+        return sorted(rows, key=lambda row: (row.at, row.run, row.seq))[:limit]
+
     async def inbox(self, run: UUID, after: int = 0) -> list[InboxRow]:
         """See `Store.inbox`."""
         stored = self._tables.runs.get(run)
@@ -73,11 +76,16 @@ class MemoryQuestions:
 
     async def outbox(self, run: UUID) -> list[OutboxRow]:
         """See `Store.outbox`."""
-        return sorted(row for row in self._tables.outbox.values() if row.run == run)
+        return self._tables.outbox.of(run)
+
+    async def children(self, run: UUID) -> list[RunRow]:
+        """See `Store.children`."""
+        found = [each for each in self._tables.runs.values() if each.parent is not None and each.parent.run == run]
+        return [self._row(each) for each in sorted(found, key=lambda each: each.id)]
 
     async def undelivered(self, run: UUID) -> list[str]:
         """See `Store.undelivered`."""
-        return [problem for name, problem in self._tables.problems.items() if name[0] == run]
+        return self._tables.outbox.problems(run)
 
     async def workers(self) -> list[WorkerInfo]:
         """See `Store.workers`."""
@@ -127,6 +135,9 @@ class MemoryQuestions:
             closed_at=run.closed_at,
             seq=run.seq,
             mbox=run.mbox,
+            parent=run.parent,
+            undoes=run.undoes,
+            root=run.root,
         )
 
 

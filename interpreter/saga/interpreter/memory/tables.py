@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from saga.interpreter.memory.outbox import OutboxTable
 from saga.interpreter.status import Status
 from saga.interpreter.store import (
     ALONE_FROM,
+    MOST_UNREAD,
     NO_PROGRESS_KINDS,
     Change,
     Claimed,
@@ -21,6 +23,7 @@ from saga.interpreter.store import (
     Message,
     NewRun,
     OutboxRow,
+    Parent,
     Permit,
     Row,
     Share,
@@ -45,8 +48,8 @@ class StoredWorker:
     mail: dict[UUID, None] = field(default_factory=dict)
 
     def may_claim(self, run: StoredRun) -> bool:
-        """Whether the run is of this worker's project and, if it works for one run only, that run."""
-        return run.project == self.project and self.only in (None, run.id)
+        """Whether the run is of this worker's project and, if it works for one run only, that run or its child."""
+        return run.project == self.project and self.only in (None, run.id, run.root)
 
 
 @dataclass(slots=True)
@@ -77,6 +80,10 @@ class StoredRun:
     error: str | None = None
     incomplete: bool = False
     closed_at: int | None = None
+    unread: int = 0
+    parent: Parent | None = None
+    root: UUID | None = None
+    undoes: UUID | None = None
     journal: list[Row] = field(default_factory=list)
     writers: list[int] = field(default_factory=list)
     """Who wrote each journal row."""
@@ -107,6 +114,10 @@ class StoredRun:
         """Whether that message came before."""
         return message.key is not None and (message.name, message.key) in self.keys
 
+    def is_full(self, message: Message) -> bool:
+        """Whether it has too many unused signals to take this one (semantics.md 22)."""
+        return message.kind == 0 and self.unread + self.mbox - self.read >= MOST_UNREAD
+
     def put(self, message: Message, now: int) -> int:
         """Puts a message into the mailbox; its number."""
         mseq = self.mbox + 1
@@ -122,7 +133,7 @@ class StoredRun:
         self.read, self.status, self.due, self.shown = change.seen, change.status, change.due, change.shown
         self.waiting, self.hold, self.problem = change.waiting, change.hold, change.problem
         self.outcome, self.output, self.error = change.outcome, change.output, change.error
-        self.incomplete = change.incomplete
+        self.incomplete, self.unread = change.incomplete, change.unread
         self.closed_at = now if change.status.ended else None
 
     def progress(self) -> int:
@@ -156,6 +167,8 @@ class StoredRun:
             mbox=self.mbox,
             rows=list(self.journal),
             inbox=self.inbox[self.read :],
+            parent=self.parent,
+            undoes=self.undoes,
         )
 
 
@@ -170,11 +183,7 @@ class Tables:
         self.keys: dict[tuple[int, str], UUID] = {}
         self.runs: dict[UUID, StoredRun] = {}
         self.workers: dict[int, StoredWorker] = {}
-        self.outbox: dict[tuple[UUID, int, int], OutboxRow] = {}
-        self.undelivered: dict[tuple[UUID, int, int], OutboxRow] = {}
-        self.problems: dict[tuple[UUID, int, int], str] = {}
-        self.postponed: dict[tuple[UUID, int, int], int] = {}
-        """When an outbox row that could not be delivered may be tried again."""
+        self.outbox = OutboxTable(clock)
         self._enlisted = 0
         self._wake: dict[tuple[int, str, str, bool], list[tuple[int, UUID]]] = {}
         """By project, queue, saga and whether these are worked on alone."""
@@ -195,6 +204,8 @@ class Tables:
     def add(self, run: NewRun, owner: int | None) -> StoredRun | None:
         """A new run under its key, or None where the key is taken."""
         holder = self.keys.get((run.project, run.address))
+        if holder == run.id:
+            return None
         if holder is not None:
             status = self.runs[holder].status
             if not (run.again and status.ended) and not (run.after_undone and status is Status.COMPENSATED):
@@ -202,6 +213,9 @@ class Tables:
         stored = StoredRun(
             run.id, run.definition, run.project, run.queue, run.address, run.input, run.labels, self.clock(), owner
         )
+        stored.parent, stored.undoes = run.parent, run.undoes
+        if run.parent is not None:
+            stored.root = self.runs[run.parent.run].root or run.parent.run
         self.keys[run.project, run.address] = run.id
         self.runs[run.id] = stored
         return stored
@@ -218,9 +232,7 @@ class Tables:
 
     def post(self, row: OutboxRow) -> None:
         """Adds an outbox row, once."""
-        key = (row.run, row.seq, row.n)
-        if key not in self.outbox:
-            self.outbox[key] = self.undelivered[key] = row
+        self.outbox.post(row, self.runs[row.run].project)
 
     def enlist(self, project: int, queues: tuple[str, ...], only: UUID | None, host: str, pid: int, lease: int) -> int:
         """A new worker; its number."""
@@ -287,12 +299,17 @@ class Tables:
             if self._permits.get((worker.project, permit)) == worker.id:
                 del self._permits[worker.project, permit]
 
+    def _is_needed(self, run: StoredRun) -> bool:
+        """Whether its family goes on: a child may still be undone."""
+        root = None if run.root is None else self.runs.get(run.root)
+        return root is not None and not root.status.ended
+
     def remove(self, run: StoredRun, mbox: int) -> bool:
         """Forgets an ended run with all that belongs to it, if it may go."""
-        if not run.status.ended or run.mbox != mbox or any(key[0] == run.id for key in self.undelivered):
+        if not run.status.ended or run.mbox != mbox or self.outbox.is_owing(run.id) or self._is_needed(run):
             return False
         del self.runs[run.id]
-        self.outbox = {key: row for key, row in self.outbox.items() if key[0] != run.id}
+        self.outbox.forget(run.id)
         if self.keys.get((run.project, run.address)) == run.id:
             del self.keys[run.project, run.address]
         return True

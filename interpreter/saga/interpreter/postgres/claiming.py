@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -20,7 +20,7 @@ from saga.interpreter.postgres.connections import Link, is_locked, is_weather, u
 from saga.interpreter.postgres.hands import Hand
 from saga.interpreter.postgres.pools import Pools
 from saga.interpreter.status import Status
-from saga.interpreter.store import NO_PROGRESS_KINDS, Claimed, Fenced, InboxRow, Row, Share, StoreUnavailable
+from saga.interpreter.store import NO_PROGRESS_KINDS, Claimed, Fenced, InboxRow, Parent, Row, Share, StoreUnavailable
 
 _Taken: TypeAlias = tuple[Claimed, int]
 """A claimed run and the number of its claim."""
@@ -57,8 +57,16 @@ class Claimer:
         """One run, if it is unowned, open, not held and, unless ``due_or_not``, due."""
         return await self._gathered(hand, 1, [(statements.CLAIM_RUN, run, due_or_not)])
 
-    async def _gathered(self, hand: Hand, limit: int, asked: list[tuple[Any, ...]]) -> list[Claimed]:
-        """Runs the claims one after the other. What was claimed is handed over even when a later one fails."""
+    async def claim_family(self, hand: Hand, root: UUID, limit: int) -> list[Claimed]:
+        """One run and its children, if they are unowned, open, not held, and due."""
+        due = [row[0] for row in await self._link.ask(statements.FAMILY_DUE, root, limit)]
+        return await self._gathered(hand, limit, [(statements.CLAIM_RUN, run, False) for run in (root, *due)])
+
+    async def _gathered(self, hand: Hand, limit: int, asked: Sequence[tuple[object, ...]]) -> list[Claimed]:
+        """Runs the claims, statement and arguments, one after the other, until so many runs are claimed.
+
+        What was claimed, now or earlier without our knowing, is handed over even when a later one fails.
+        """
         taken: list[_Taken] = []
         async with self._turn:
             certain = True
@@ -67,7 +75,7 @@ class Claimer:
                     taken += await self._recovered(hand)
                 for sql, *arguments in asked:
                     if len(taken) < limit:
-                        taken += await self._taken(hand, sql, hand.worker, *arguments)
+                        taken += await self._taken(hand, str(sql), hand.worker, *arguments)
             except StoreUnavailable:
                 if not taken:
                     raise
@@ -124,7 +132,7 @@ class Claimer:
 
     def _claimed(self, row: asyncpg.Record, journal: list[Row], inbox: list[InboxRow], lost: bool) -> Claimed:
         run, _, definition, project, pool, address, given, status, created_at, was_lost, crashes, crash_seq = row[:12]
-        mbox, _, prepared = row[12:]
+        mbox, _, parent, parent_ref, undoes, prepared = row[12:]
         if crashes and progressed(journal, crash_seq):
             crashes = 0
         return Claimed(
@@ -141,6 +149,8 @@ class Claimer:
             mbox=mbox,
             rows=journal,
             inbox=inbox,
+            parent=None if parent is None else Parent(parent, parent_ref),
+            undoes=undoes,
             prepared=prepared,
         )
 

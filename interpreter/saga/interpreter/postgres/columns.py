@@ -17,8 +17,8 @@ Columns = tuple[Any, ...]
 
 _NO_STARTS: Columns = ((),) * 7
 _NO_ROWS: Columns = ((),) * 7
-_NO_CHANGES: Columns = ((),) * 14
-_NO_OUTBOX: Columns = ((),) * 5
+_NO_CHANGES: Columns = ((),) * 15
+_NO_OUTBOX: Columns = ((),) * 6
 _NO_REUSE: Columns = ((),) * 2
 
 
@@ -125,6 +125,7 @@ def _change_columns(changes: Sequence[Change], epochs: Sequence[tuple[UUID, int]
         [change.output for change in changes],
         [change.error for change in changes],
         [change.incomplete for change in changes],
+        [change.unread for change in changes],
     )
 
 

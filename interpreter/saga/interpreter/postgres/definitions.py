@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncpg
 
-from saga.interpreter.postgres.connections import Link, is_weather, unavailable
+from saga.interpreter.postgres.connections import is_weather, unavailable
+from saga.interpreter.postgres.links import Links
 from saga.interpreter.postgres.pools import Pools
 from saga.interpreter.store import DefinitionRow
 from saga.interpreter.versions import version_label
@@ -25,26 +26,29 @@ _ONE = f"SELECT {_COLUMNS} FROM saga.definition WHERE id = $1"
 _LATEST = f"""
 SELECT {_COLUMNS} FROM saga.definition WHERE project = $1 AND name = $2 ORDER BY registered_at DESC LIMIT 1"""
 
+_OF_PROJECT = f"""
+SELECT DISTINCT ON (name) {_COLUMNS} FROM saga.definition WHERE project = $1 ORDER BY name, registered_at DESC"""
+
 
 class Definitions:
     """Registered definitions. Everything raises StoreUnavailable."""
 
-    def __init__(self, link: Link, pools: Pools) -> None:
-        self._link = link
+    def __init__(self, links: Links, pools: Pools) -> None:
+        self._links = links
         self._pools = pools
 
     async def project(self, name: str) -> int:
         """See `Store.project`."""
-        rows = await self._link.ask(_PROJECT, name)
+        rows = await self._links.ask(_PROJECT, name)
         if not rows:
-            await self._link.ask(_NEW_PROJECT, name)
-            rows = await self._link.ask(_PROJECT, name)
+            await self._links.ask(_NEW_PROJECT, name)
+            rows = await self._links.ask(_PROJECT, name)
         number: int = rows[0][0]
         return number
 
     async def projects(self) -> dict[int, str]:
         """See `Store.projects`."""
-        return {row[0]: row[1] for row in await self._link.ask(_PROJECTS)}
+        return {row[0]: row[1] for row in await self._links.ask(_PROJECTS)}
 
     async def register(
         self, project: int, name: str, version: int, digest: bytes, text: str, hints: tuple[str, bool, bool]
@@ -52,7 +56,7 @@ class Definitions:
         """See `Store.register`. One at a time in a project, so that there is one first text of a version."""
         await self._pools.know([(project, hints[0], name)])
         try:
-            async with self._link.transaction() as fetch:
+            async with self._links.transaction() as fetch:
                 await fetch(_LOCK, project)
                 rows = await fetch(_AGAIN, project, digest, *hints)
                 if not rows:
@@ -62,20 +66,24 @@ class Definitions:
                 return _row(rows[0])
         except Exception as error:
             if is_weather(error):
-                raise unavailable(self._link.url, error) from error
+                raise unavailable(self._links.url, error) from error
             raise
 
     async def definition(self, number: int) -> DefinitionRow:
         """See `Store.definition`."""
-        rows = await self._link.ask(_ONE, number)
+        rows = await self._links.ask(_ONE, number)
         if not rows:
             raise KeyError(number)
         return _row(rows[0])
 
     async def latest(self, project: int, name: str) -> DefinitionRow | None:
         """See `Store.latest`."""
-        rows = await self._link.ask(_LATEST, project, name)
+        rows = await self._links.ask(_LATEST, project, name)
         return _row(rows[0]) if rows else None
+
+    async def of_project(self, project: int) -> list[DefinitionRow]:
+        """See `Store.definitions`."""
+        return [_row(row) for row in await self._links.ask(_OF_PROJECT, project)]
 
 
 def _row(row: asyncpg.Record) -> DefinitionRow:

@@ -1,4 +1,4 @@
-"""What comes from outside: starts and messages, and what runs send out.
+"""What comes from outside: starts and messages, and offers of what runs lack.
 
 It must not know what a message means to its run.
 """
@@ -14,34 +14,23 @@ import asyncpg
 from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.bell import Bell, worker_name
 from saga.interpreter.postgres.columns import stored_labels
-from saga.interpreter.postgres.connections import Link
+from saga.interpreter.postgres.links import Links
 from saga.interpreter.postgres.pools import Pools, pool_of, queue_name
 from saga.interpreter.store import Delivery, Message, NewRun, OutboxRow
 
 _COLLISIONS = 10
 """Two senders of one key meet at most once for each message of theirs; more means that something else is wrong."""
 
-_TAKE_OUTBOX = """
-SELECT o.run, o.seq, o.n, o.kind, o.data FROM saga.outbox o JOIN saga.run r ON r.id = o.run
- WHERE o.delivered_at IS NULL AND o.not_before <= clock_timestamp() AND r.project = $1
- ORDER BY o.at, o.run, o.seq, o.n LIMIT $2"""
-_DELIVERED = """
-UPDATE saga.outbox o SET delivered_at = clock_timestamp()
-  FROM unnest($1::uuid[], $2::int[], $3::int[]) AS x(run, seq, n)
- WHERE o.run = x.run AND o.seq = x.seq AND o.n = x.n AND o.delivered_at IS NULL"""
-
-_UNDELIVERABLE = """
-UPDATE saga.outbox SET problem = $4, not_before = clock_timestamp() + interval '30 seconds'
- WHERE run = $1 AND seq = $2 AND n = $3 AND delivered_at IS NULL"""
-_HELD = "SELECT DISTINCT hold FROM saga.run WHERE project = $1 AND hold IS NOT NULL AND id = coalesce($2, id)"
-_UNDELIVERED = "SELECT problem FROM saga.outbox WHERE run = $1 AND delivered_at IS NULL AND problem IS NOT NULL"
+_HELD = """
+SELECT DISTINCT hold FROM saga.run
+ WHERE project = $1 AND hold IS NOT NULL AND ($2::uuid IS NULL OR id = $2 OR root = $2)"""
 
 
 class Messages:
-    """Starts, messages and outbox rows, through one connection. Everything raises StoreUnavailable."""
+    """Starts, messages and offers, through a few connections. Everything raises StoreUnavailable."""
 
-    def __init__(self, link: Link, bell: Bell, pools: Pools) -> None:
-        self._link = link
+    def __init__(self, links: Links, bell: Bell, pools: Pools) -> None:
+        self._links = links
         self._bell = bell
         self._pools = pools
 
@@ -51,8 +40,10 @@ class Messages:
         pool = self._pools.number(pool_of(run))
         again, after = [run.id] if run.again else [], [run.id] if run.after_undone else []
         labels = stored_labels(run.labels)
-        stored = await self._link.ask(
-            statements.START, run.project, run.address, run.id, again, after, run.definition, pool, labels, run.input
+        parent, ref = run.parent or (None, None)
+        stored = await self._links.ask(
+            *(statements.START, run.project, run.address, run.id, again, after),
+            *(run.definition, pool, labels, run.input, parent, ref, run.undoes),
         )
         if stored:
             self._bell.ring([queue_name(run.project, run.queue)])
@@ -78,7 +69,7 @@ class Messages:
         self._bell.ring({worker_name(owner) for _, _, owner, _ in stored if owner is not None})
         self._bell.ring(await self._pools.names(pool for _, _, owner, pool in stored if owner is None))
         if len(stored) < len(messages):
-            for place, ended, known in await self._link.ask(statements.WHY_NOT_SENT, runs, names, keys):
+            for place, ended, known in await self._links.ask(statements.WHY_NOT_SENT, runs, names, keys):
                 if answers[place - 1].answer != "accepted":
                     answers[place - 1] = _why_not(ended, known)
         return answers
@@ -91,7 +82,7 @@ class Messages:
         )
         if stored:
             return Delivery("accepted", stored[0][0])
-        _, ended, known = (await self._link.ask(statements.WHY_NOT_SENT, [run], [name], [key]))[0]
+        _, ended, known = (await self._links.ask(statements.WHY_NOT_SENT, [run], [name], [key]))[0]
         if ended is False:
             raise ValueError(f"run {run} is open: use send")
         return Delivery("duplicate" if known else "unknown")
@@ -100,35 +91,16 @@ class Messages:
         """Two that send one key at the same moment: the later one looks again and finds it there."""
         for _ in range(_COLLISIONS):
             with suppress(asyncpg.UniqueViolationError):
-                return await self._link.ask(sql, *arguments)
-        return await self._link.ask(sql, *arguments)
-
-    async def take_outbox(self, project: int, limit: int) -> list[OutboxRow]:
-        """See `Store.take_outbox`."""
-        return [OutboxRow._make(row) for row in await self._link.ask(_TAKE_OUTBOX, project, limit)]
-
-    async def delivered(self, rows: Sequence[OutboxRow]) -> None:
-        """See `Store.delivered`."""
-        ordered = sorted(rows, key=lambda row: (row.run.bytes, row.seq, row.n))
-        if ordered:
-            runs, seqs, numbers, _, _ = zip(*ordered, strict=True)
-            await self._link.ask(_DELIVERED, runs, seqs, numbers)
-
-    async def undeliverable(self, row: OutboxRow, problem: str) -> None:
-        """See `Store.undeliverable`."""
-        await self._link.ask(_UNDELIVERABLE, row.run, row.seq, row.n, problem)
-
-    async def undelivered(self, run: UUID) -> list[str]:
-        """See `Store.undelivered`."""
-        return [row[0] for row in await self._link.ask(_UNDELIVERED, run)]
+                return await self._links.ask(sql, *arguments)
+        return await self._links.ask(sql, *arguments)
 
     async def held(self, project: int, only: UUID | None) -> list[str]:
         """See `Store.held`."""
-        return [row[0] for row in await self._link.ask(_HELD, project, only)]
+        return [row[0] for row in await self._links.ask(_HELD, project, only)]
 
     async def offer(self, project: int, only: UUID | None, holds: Sequence[str]) -> int:
         """See `Store.offer`."""
-        pools = [row[0] for row in await self._link.ask(statements.OFFER, project, list(holds), only)]
+        pools = [row[0] for row in await self._links.ask(statements.OFFER, project, list(holds), only)]
         self._bell.ring(await self._pools.names(pools))
         return len(pools)
 
@@ -151,4 +123,4 @@ def _why_not(ended: bool | None, known: bool | None) -> Delivery:
         return Delivery("unknown")
     if known:
         return Delivery("duplicate")
-    return Delivery("ended" if ended else "unknown")
+    return Delivery("ended" if ended else "full")

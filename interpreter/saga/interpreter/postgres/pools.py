@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import TypeAlias
 
-from saga.interpreter.postgres.connections import Link
+from saga.interpreter.postgres.links import Links
 from saga.interpreter.store import NewRun, StoreUnavailable
 
 _GET = "SELECT id FROM saga.pool WHERE project = $1 AND queue = $2 AND saga = $3"
@@ -30,8 +30,8 @@ def queue_name(project: int, queue: str) -> str:
 class Pools:
     """Pool numbers, and back."""
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
+    def __init__(self, links: Links) -> None:
+        self._links = links
         self._numbers: dict[Pool, int] = {}
         self._pools: dict[int, Pool] = {}
 
@@ -47,10 +47,10 @@ class Pools:
         """Learns these pools, making the new ones. Raises StoreUnavailable."""
         for pool in pools:
             if pool not in self._numbers:
-                found = await self._link.ask(_GET, *pool)
+                found = await self._links.ask(_GET, *pool)
                 if not found:
-                    await self._link.ask(_MAKE, *pool)
-                    found = await self._link.ask(_GET, *pool)
+                    await self._links.ask(_MAKE, *pool)
+                    found = await self._links.ask(_GET, *pool)
                 self._keep(found[0][0], pool)
 
     async def names(self, numbers: Iterable[int]) -> set[str]:
@@ -64,7 +64,7 @@ class Pools:
         """Learns the queues of these pool numbers. Raises StoreUnavailable."""
         unknown = {pool for pool in pools if pool not in self._pools}
         if unknown:
-            for number, *pool in await self._link.ask(_QUEUES, list(unknown)):
+            for number, *pool in await self._links.ask(_QUEUES, list(unknown)):
                 self._keep(number, (pool[0], pool[1], pool[2]))
 
     def _keep(self, number: int, pool: Pool) -> None:

@@ -9,6 +9,7 @@ engine.md C3 and spike.md ("Traps met"); each runs in READ COMMITTED by itself.
 from __future__ import annotations
 
 from saga.interpreter.postgres.lease_statements import IDLE_KINDS
+from saga.interpreter.store import MOST_UNREAD
 
 _FENCE = "f AS MATERIALIZED (SELECT worker FROM saga.fence WHERE worker = $1 FOR KEY SHARE)"
 
@@ -17,10 +18,11 @@ _FENCE = "f AS MATERIALIZED (SELECT worker FROM saga.fence WHERE worker = $1 FOR
 # whole table, as it would for EXISTS.
 _KEY_CONFLICT = """
   ON CONFLICT (project, key) DO UPDATE SET run = excluded.run
-    WHERE (excluded.run = ANY({again}::uuid[])
-           AND (SELECT o.status FROM saga.run o WHERE o.id = k.run) >= 10)
-       OR (excluded.run = ANY({after}::uuid[])
-           AND (SELECT o.status FROM saga.run o WHERE o.id = k.run) = 11)"""
+    WHERE k.run <> excluded.run
+      AND ((excluded.run = ANY({again}::uuid[])
+            AND (SELECT o.status FROM saga.run o WHERE o.id = k.run) >= 10)
+        OR (excluded.run = ANY({after}::uuid[])
+            AND (SELECT o.status FROM saga.run o WHERE o.id = k.run) = 11))"""
 
 _PROGRESS = f"""EXISTS (SELECT 1 FROM saga.journal j WHERE j.run = r.id AND j.seq > r.crash_seq
                                                         AND j.kind NOT IN ({IDLE_KINDS}))"""
@@ -48,11 +50,12 @@ e AS (INSERT INTO saga.journal (run, at, worker, seq, step, attempt, kind, data)
   {conflict} RETURNING seq)"""
 
 _OUTBOX = """
-o AS (INSERT INTO saga.outbox (run, seq, n, kind, data)
-  SELECT x.run, x.seq, x.n, x.kind, x.data
-    FROM f, unnest({run}::uuid[], {seq}::int[], {n}::int[], {kind}::text[], {data}::jsonb[])
-         AS x(run, seq, n, kind, data)
-  {conflict} RETURNING seq)"""
+o AS (INSERT INTO saga.outbox (run, seq, n, kind, data, lane, project)
+  SELECT x.run, x.seq, x.n, x.kind, x.data, x.lane, (SELECT r.project FROM saga.run r WHERE r.id = x.run)
+    FROM f, unnest({run}::uuid[], {seq}::int[], {n}::int[], {kind}::text[], {data}::jsonb[], {lane}::text[])
+         AS x(run, seq, n, kind, data, lane)
+  ON CONFLICT DO NOTHING RETURNING seq)"""
+"""What a run wants from its start, and its end, may be said again by whoever goes on with it: once is enough."""
 
 # IS NOT DISTINCT FROM keeps the planner off the index on owner (spike.md, trap 2); epoch keeps a batch that is sent
 # again from parking a run that was claimed again in between.
@@ -60,13 +63,14 @@ _CHANGES = """
 u AS (UPDATE saga.run r
     SET owner = NULL, seq = x.seq, mread = x.seen, status = x.status, due = saga.moment(x.due), shown = x.shown,
         waiting = string_to_array(x.waiting, ','), hold = x.hold, problem = x.problem, outcome = x.outcome,
-        output = x.output, error = x.error, incomplete = x.incomplete,
+        output = x.output, error = x.error, incomplete = x.incomplete, unread = x.unread,
         closed_at = CASE WHEN x.status >= 10 THEN now() END,
         crashes = CASE WHEN r.crashes > 0 AND {progress} THEN 0 ELSE r.crashes END
    FROM f, unnest({run}::uuid[], {epoch}::int[], {seq}::int[], {seen}::int[], {status}::smallint[], {due}::bigint[],
                   {shown}::text[], {waiting}::text[], {hold}::text[], {problem}::jsonb[], {outcome}::text[],
-                  {output}::jsonb[], {error}::jsonb[], {incomplete}::bool[])
-        AS x(run, epoch, seq, seen, status, due, shown, waiting, hold, problem, outcome, output, error, incomplete)
+                  {output}::jsonb[], {error}::jsonb[], {incomplete}::bool[], {unread}::int[])
+        AS x(run, epoch, seq, seen, status, due, shown, waiting, hold, problem, outcome, output, error, incomplete,
+             unread)
   WHERE r.id = x.run AND r.owner IS NOT DISTINCT FROM f.worker AND r.epoch = x.epoch AND r.mbox = x.seen
   RETURNING r.id, saga.lane(r.pool, r.crashes) AS pool, r.due, r.hold),
 w AS (INSERT INTO saga.wake (pool, due, run)
@@ -79,10 +83,10 @@ _SECTIONS = {
         _CHANGES,
         (
             *("run", "epoch", "seq", "seen", "status", "due", "shown", "waiting"),
-            *("hold", "problem", "outcome", "output", "error", "incomplete"),
+            *("hold", "problem", "outcome", "output", "error", "incomplete", "unread"),
         ),
     ),
-    "outbox": (_OUTBOX, ("run", "seq", "n", "kind", "data")),
+    "outbox": (_OUTBOX, ("run", "seq", "n", "kind", "data", "lane")),
 }
 
 
@@ -144,8 +148,10 @@ SELECT $2, $7, f.worker, $3, $5, $6, $4, $8 FROM f
 ON CONFLICT DO NOTHING RETURNING seq"""
 
 OUTBOX_IN_TRANSACTION = """
-INSERT INTO saga.outbox (run, seq, n, kind, data)
-SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::jsonb[])"""
+INSERT INTO saga.outbox (run, seq, n, kind, data, lane, project)
+SELECT x.*, (SELECT r.project FROM saga.run r WHERE r.id = x.run)
+  FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::jsonb[], $6::text[]) AS x(run, seq, n, kind, data, lane)
+ON CONFLICT DO NOTHING"""
 
 START = (
     """
@@ -153,8 +159,11 @@ WITH k AS (INSERT INTO saga.key AS k (project, key, run) VALUES ($1, $2, $3)"""
     + _KEY_CONFLICT.format(again="$4", after="$5")
     + """
   RETURNING run),
-s AS (INSERT INTO saga.run (id, created_at, due, definition, project, pool, address, labels, input)
-  SELECT run, now(), clock_timestamp(), $6, $1, $7, $2, $8, $9 FROM k RETURNING pool, due, id),
+s AS (INSERT INTO saga.run (id, created_at, due, definition, project, pool, address, labels, input, parent, parent_ref,
+                            undoes, root)
+  SELECT run, now(), clock_timestamp(), $6, $1, $7, $2, $8, $9, $10, $11, $12,
+         (SELECT coalesce(p.root, p.id) FROM saga.run p WHERE p.id = $10)
+    FROM k RETURNING pool, due, id),
 w AS (INSERT INTO saga.wake (pool, due, run) SELECT pool, due, id FROM s)
 SELECT id FROM s"""
 )
@@ -165,11 +174,11 @@ c AS (UPDATE saga.run r SET owner = $1, epoch = r.epoch + 1, due = NULL, waiting
         status = CASE r.status WHEN 3 THEN 3 ELSE 1 END
    FROM l WHERE r.id = l.id AND r.owner IS NULL AND r.status < 10 AND r.hold IS NULL AND {due}
   RETURNING r.id, r.epoch, r.definition, r.project, r.pool, r.address, r.input, r.status, r.created_at, r.lost_epoch,
-            r.crashes, r.crash_seq, r.mbox, r.mread, r.prepared)"""
+            r.crashes, r.crash_seq, r.mbox, r.mread, r.parent, r.parent_ref, r.undoes, r.prepared)"""
 
 _CLAIMED = """
 SELECT c.id, c.epoch, c.definition, c.project, c.pool, c.address, c.input, c.status, saga.micros(c.created_at),
-       c.lost_epoch = c.epoch - 1, c.crashes, c.crash_seq, c.mbox, c.mread, c.prepared
+       c.lost_epoch = c.epoch - 1, c.crashes, c.crash_seq, c.mbox, c.mread, c.parent, c.parent_ref, c.undoes, c.prepared
 """
 
 CLAIM = f"""
@@ -213,6 +222,11 @@ x AS (DELETE FROM saga.wake w USING l WHERE w.pool = l.pool AND w.due = l.due AN
 {_CLAIMED} FROM f LEFT JOIN c ON true"""
 """One run, due or ($3) not. Answers as CLAIM."""
 
+FAMILY_DUE = """
+SELECT id FROM saga.run
+ WHERE root = $1 AND owner IS NULL AND status < 10 AND hold IS NULL AND due <= clock_timestamp()
+ ORDER BY due LIMIT $2"""
+
 LOCK_FENCE = "SELECT 1 FROM saga.fence WHERE worker = $1 FOR UPDATE"
 """Waits until nothing of this worker is under way; what is asked next in the transaction sees all of it."""
 
@@ -232,10 +246,11 @@ SELECT i.run, i.mseq, i.kind, i.name, i.key, i.data, saga.micros(i.at)
   FROM unnest($1::uuid[], $2::int[]) AS x(run, mread),
        LATERAL (SELECT * FROM saga.inbox WHERE run = x.run AND mseq > x.mread ORDER BY mseq) i"""
 
-SEND = """
+SEND = f"""
 WITH x AS (SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::jsonb[])
                         WITH ORDINALITY AS x(run, kind, name, key, data, n)),
-m AS (SELECT run, count(*)::int AS total, array_agg(n ORDER BY n) AS ns, array_agg(kind ORDER BY n) AS kinds,
+m AS (SELECT run, count(*)::int AS total, count(*) FILTER (WHERE kind = 0) AS signals,
+             array_agg(n ORDER BY n) AS ns, array_agg(kind ORDER BY n) AS kinds,
              array_agg(name ORDER BY n) AS names, array_agg(key ORDER BY n) AS keys, array_agg(data ORDER BY n) AS datas
         FROM x
        WHERE NOT EXISTS (SELECT 1 FROM saga.inbox i WHERE i.run = x.run AND i.name = x.name AND i.key = x.key)
@@ -243,6 +258,7 @@ m AS (SELECT run, count(*)::int AS total, array_agg(n ORDER BY n) AS ns, array_a
 u AS (UPDATE saga.run r
     SET mbox = r.mbox + m.total, hold = NULL, due = CASE WHEN r.owner IS NULL THEN clock_timestamp() ELSE r.due END
    FROM m WHERE r.id = m.run AND r.status < 10
+     AND (m.signals = 0 OR r.unread + r.mbox - r.mread + m.signals <= {MOST_UNREAD})
   RETURNING r.id, r.mbox - m.total AS before, r.mbox, r.owner, saga.lane(r.pool, r.crashes) AS pool, r.due,
             m.ns, m.kinds, m.names, m.keys, m.datas),
 i AS (INSERT INTO saga.inbox (run, mseq, kind, name, key, data)
@@ -264,10 +280,15 @@ SEND_TO_ENDED = """
 WITH u AS (UPDATE saga.run r SET mbox = r.mbox + 1
    WHERE r.id = $1 AND r.status >= 10
      AND NOT EXISTS (SELECT 1 FROM saga.inbox i WHERE i.run = $1 AND i.name = $3 AND i.key = $4)
-  RETURNING r.mbox),
+  RETURNING r.mbox, r.project),
 i AS (INSERT INTO saga.inbox (run, mseq, kind, name, key, data) SELECT $1, u.mbox, $2, $3, $4, $5 FROM u),
-o AS (INSERT INTO saga.outbox (run, seq, n, kind, data) SELECT $1, 0, u.mbox, $6, $7 FROM u)
+o AS (INSERT INTO saga.outbox (run, seq, n, kind, data, project) SELECT $1, 0, u.mbox, $6, $7, u.project FROM u)
 SELECT mbox FROM u"""
+
+MARK_READ = f"""
+WITH {_FENCE}
+UPDATE saga.run r SET mread = x.mseq FROM f, unnest($2::uuid[], $3::int[]) AS x(run, mseq)
+ WHERE r.id = x.run AND r.owner IS NOT DISTINCT FROM f.worker AND r.mread < x.mseq"""
 
 MAIL = "DELETE FROM saga.mail WHERE worker = $1 RETURNING run"
 
@@ -278,8 +299,8 @@ UPDATE saga.run r SET shown = x.shown FROM f, unnest($2::uuid[], $3::text[]) AS 
 
 OFFER = """
 WITH u AS (UPDATE saga.run r SET hold = NULL, problem = NULL, due = clock_timestamp()
-   FROM (SELECT id FROM saga.run WHERE project = $1 AND hold = ANY($2::text[]) AND id = coalesce($3, id)
-          ORDER BY id) x
+   FROM (SELECT id FROM saga.run WHERE project = $1 AND hold = ANY($2::text[])
+            AND ($3::uuid IS NULL OR id = $3 OR root = $3) ORDER BY id) x
   WHERE r.id = x.id AND r.hold = ANY($2::text[]) AND r.owner IS NULL AND r.status < 10
   RETURNING saga.lane(r.pool, r.crashes) AS pool, r.due, r.id),
 w AS (INSERT INTO saga.wake (pool, due, run) SELECT pool, due, id FROM u ON CONFLICT DO NOTHING)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 from uuid import UUID
 
-from saga.interpreter.postgres import migrations, statements
+from saga.interpreter.access import Actor
+from saga.interpreter.postgres import foreign, migrations, statements
+from saga.interpreter.postgres.access import Access
 from saga.interpreter.postgres.bell import Bell, Ring, worker_name
 from saga.interpreter.postgres.claiming import Claimer
 from saga.interpreter.postgres.columns import stored_labels
@@ -14,15 +17,19 @@ from saga.interpreter.postgres.connections import Link, connect, is_weather, una
 from saga.interpreter.postgres.definitions import Definitions
 from saga.interpreter.postgres.hands import Hands
 from saga.interpreter.postgres.leases import Leases
+from saga.interpreter.postgres.links import Links
 from saga.interpreter.postgres.messages import Messages
+from saga.interpreter.postgres.outbox import Outbox
 from saga.interpreter.postgres.permits import Permits
-from saga.interpreter.postgres.pools import Pools, queue_name
+from saga.interpreter.postgres.pools import Pools, pool_of, queue_name
 from saga.interpreter.postgres.questions import Questions
 from saga.interpreter.postgres.removal import Removal
+from saga.interpreter.postgres.repeats import Repeats
+from saga.interpreter.postgres.tasks import Tasks
 from saga.interpreter.postgres.transactions import Transactions
 from saga.interpreter.postgres.writing import Writer
-from saga.interpreter.status import Status
 from saga.interpreter.store import (
+    EVERY_RUN,
     Batch,
     Claimed,
     DefinitionRow,
@@ -33,6 +40,7 @@ from saga.interpreter.store import (
     OutboxRow,
     Permit,
     Row,
+    RunFilter,
     RunRow,
     Share,
     Transaction,
@@ -40,17 +48,20 @@ from saga.interpreter.store import (
     WorkerInfo,
     Written,
 )
+from saga.interpreter.task_store import Task
 
 
 class PostgresStore:
     """See `saga.interpreter.store.Store`. Make one with `open`.
 
-    Connections are opened when first used: a client for starts, messages and questions; for workers one that writes,
-    one that claims, one for lease and doorbell; a few for `sql` steps.
+    Connections are opened when first used: ``clients`` for starts, messages and questions; as many for tokens and the
+    audit; for workers one that writes, one that claims, one for lease and doorbell; a few for `sql` steps.
     """
 
-    def __init__(self, url: str) -> None:
-        self._client = Link(url, "client", seconds=30)
+    def __init__(self, url: str, clients: int = 1) -> None:
+        self._client = Links(url, "client", seconds=30, many=clients)
+        self.access = Access(url, clients)
+        self.repeats = Repeats(self._client)
         self._claims = Link(url, "claims", seconds=10, settings={"lock_timeout": "250ms"})
         self._pools = Pools(self._client)
         self._bell = Bell(url)
@@ -58,6 +69,8 @@ class PostgresStore:
         self._definitions = Definitions(self._client, self._pools)
         self._questions = Questions(self._client)
         self._messages = Messages(self._client, self._bell, self._pools)
+        self._outbox = Outbox(self._client)
+        self._tasks = Tasks(self._client, self._bell, self._pools)
         self._leases = Leases(self._claims, self._bell, self._pools)
         self._writer = Writer(url, self._pools)
         self._claimer = Claimer(self._claims, self._pools)
@@ -66,11 +79,11 @@ class PostgresStore:
         self._removal = Removal(self._client)
 
     @classmethod
-    async def open(cls, url: str, *, upgrade: bool = False) -> PostgresStore:
+    async def open(cls, url: str, *, upgrade: bool = False, clients: int = 1) -> PostgresStore:
         """A store on the database at ``url`` (``postgresql://…``).
 
-        ``upgrade``: brings the schema up to date first. Raises StoreUnavailable, and StoreMismatch when the schema is
-        not the one this program works with.
+        ``upgrade``: brings the schema up to date first; ``clients``: connections for those who ask. Raises
+        StoreUnavailable, and StoreMismatch when the schema is not the one this program works with.
         """
         if upgrade:
             await migrations.upgrade(url)
@@ -84,7 +97,7 @@ class PostgresStore:
             if is_weather(error):
                 raise unavailable(url, error) from error
             raise
-        return cls(url)
+        return cls(url, clients)
 
     async def close(self) -> None:
         """See `Store.close`."""
@@ -92,6 +105,7 @@ class PostgresStore:
         await self._writer.close()
         await self._transactions.close()
         await self._claims.close()
+        await self.access.close()
         await self._client.close()
 
     async def now(self) -> int:
@@ -133,11 +147,26 @@ class PostgresStore:
         """See `Store.latest`."""
         return await self._definitions.latest(project, name)
 
+    async def definitions(self, project: int) -> list[DefinitionRow]:
+        """See `Store.definitions`."""
+        return await self._definitions.of_project(project)
+
     # -- from outside
 
     async def start(self, run: NewRun) -> bool:
         """See `Store.start`."""
         return await self._messages.start(run)
+
+    async def start_within(
+        self, connection: Any, run: NewRun, definition: DefinitionRow, actor: Actor | None
+    ) -> foreign.Held | None:
+        """As `start`, but in the open transaction of somebody's asyncpg connection to the same database.
+
+        None: stored, if they commit; else the run that has the key. Raises StoreMismatch for another database.
+        """
+        await self._pools.know([pool_of(run)])
+        pool = self._pools.number(pool_of(run))
+        return await foreign.start_within(connection, run, definition, pool, actor)
 
     async def send(self, messages: Sequence[Message]) -> list[Delivery]:
         """See `Store.send`."""
@@ -155,25 +184,21 @@ class PostgresStore:
         """See `Store.run`."""
         return await self._questions.run(run)
 
-    async def runs(
-        self,
-        *,
-        project: int | None = None,
-        saga: str | None = None,
-        statuses: Sequence[Status] = (),
-        shown: str | None = None,
-        label: tuple[str, str] | None = None,
-        waiting_for: str | None = None,
-        since: int | None = None,
-        before: UUID | None = None,
-        limit: int = 50,
-    ) -> list[RunRow]:
+    async def these(self, runs: Sequence[UUID]) -> list[RunRow]:
+        """See `Store.these`."""
+        return await self._questions.these(runs)
+
+    async def runs(self, wanted: RunFilter = EVERY_RUN, limit: int = 50) -> list[RunRow]:
         """See `Store.runs`."""
-        return await self._questions.runs(project, saga, statuses, shown, label, waiting_for, since, before, limit)
+        return await self._questions.runs(wanted, limit)
 
     async def journal(self, run: UUID, after: int = 0) -> list[Row]:
         """See `Store.journal`."""
         return await self._questions.journal(run, after)
+
+    async def tail(self, project: int, since: int, limit: int) -> list[Row]:
+        """See `Store.tail`."""
+        return await self._questions.tail(project, since, limit)
 
     async def inbox(self, run: UUID, after: int = 0) -> list[InboxRow]:
         """See `Store.inbox`."""
@@ -185,7 +210,11 @@ class PostgresStore:
 
     async def undelivered(self, run: UUID) -> list[str]:
         """See `Store.undelivered`."""
-        return await self._messages.undelivered(run)
+        return await self._outbox.undelivered(run)
+
+    async def children(self, run: UUID) -> list[RunRow]:
+        """See `Store.children`."""
+        return await self._questions.children(run)
 
     async def workers(self) -> list[WorkerInfo]:
         """See `Store.workers`."""
@@ -229,9 +258,10 @@ class PostgresStore:
     ) -> list[Claimed]:
         """See `Store.claim`."""
         hand = self._hands.of(worker)
-        run = only or hand.only
-        if run is not None:
-            return await self._claimer.claim_run(hand, run, due_or_not=False)
+        if only is not None:
+            return await self._claimer.claim_run(hand, only, due_or_not=False)
+        if hand.only is not None:
+            return await self._claimer.claim_family(hand, hand.only, limit)
         return await self._claimer.claim_due(hand, limit, shares, alone)
 
     async def is_due(self, worker: int, *, alone: bool = False) -> bool:
@@ -288,17 +318,74 @@ class PostgresStore:
         self._hands.of(worker)
         return await self._leases.sweep(worker)
 
-    async def take_outbox(self, worker: int, limit: int) -> list[OutboxRow]:
+    async def mark_read(self, worker: int, read: Sequence[tuple[UUID, int]]) -> None:
+        """See `Store.mark_read`."""
+        self._hands.of(worker)
+        if read:
+            runs, numbers = zip(*sorted(read, key=lambda pair: pair[0].bytes), strict=True)
+            await self._claims.ask(statements.MARK_READ, worker, runs, numbers)
+
+    # -- what runs send out
+
+    async def take_outbox(self, worker: int, limit: int, events: bool = False) -> list[OutboxRow]:
         """See `Store.take_outbox`."""
-        return await self._messages.take_outbox(self._hands.of(worker).project, limit)
+        return await self._outbox.take(worker, self._hands.of(worker).project, limit, events)
 
     async def delivered(self, rows: Sequence[OutboxRow]) -> None:
         """See `Store.delivered`."""
-        await self._messages.delivered(rows)
+        await self._outbox.delivered(rows)
+
+    async def publish(self, rows: Sequence[OutboxRow]) -> None:
+        """See `Store.publish`."""
+        await self._outbox.publish(rows)
+
+    async def events(self, project: int, after: int = 0, limit: int = 100) -> list[tuple[int, OutboxRow]]:
+        """See `Store.events`."""
+        return await self._outbox.events(project, after, limit)
 
     async def undeliverable(self, row: OutboxRow, problem: str) -> None:
         """See `Store.undeliverable`."""
-        await self._messages.undeliverable(row, problem)
+        await self._outbox.undeliverable(row, problem)
+
+    # -- tasks
+
+    async def offer_task(self, task: Task) -> None:
+        """See `TaskStore.offer_task`."""
+        await self._tasks.offer(task)
+
+    async def withdraw_task(self, run: UUID, key: str, attempt: int) -> None:
+        """See `TaskStore.withdraw_task`."""
+        await self._tasks.withdraw(run, key, attempt)
+
+    async def take_tasks(self, project: int, topics: Sequence[str], limit: int, lease: int, holder: str) -> list[Task]:
+        """See `TaskStore.take_tasks`."""
+        return await self._tasks.take(project, topics, limit, lease, holder)
+
+    async def beat_task(
+        self, run: UUID, key: str, attempt: int, details: str | None = None, lease: int | None = None
+    ) -> str:
+        """See `TaskStore.beat_task`."""
+        return await self._tasks.beat(run, key, attempt, details, lease)
+
+    async def answer_task(self, run: UUID, key: str, attempt: int, answer: str) -> str:
+        """See `TaskStore.answer_task`."""
+        return await self._tasks.answer(run, key, attempt, answer)
+
+    async def expire_tasks(self, worker: int) -> int:
+        """See `TaskStore.expire_tasks`."""
+        return await self._tasks.expire(self._hands.of(worker).project)
+
+    async def tasks(self, run: UUID) -> list[Task]:
+        """See `TaskStore.tasks`."""
+        return await self._tasks.of(run)
+
+    async def note_progress(self, worker: int, run: UUID, key: str, details: str) -> None:
+        """See `TaskStore.note_progress`."""
+        await self._tasks.note(self._hands.of(worker).worker, run, key, details)
+
+    async def progress(self, run: UUID, key: str) -> str | None:
+        """See `TaskStore.progress`."""
+        return await self._tasks.progress(run, key)
 
     def transaction(self, worker: int) -> AbstractAsyncContextManager[Transaction]:
         """See `Store.transaction`."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from saga.schema.checks import (
     actions,
+    blocks,
     expressions,
     fields,
     flow,
@@ -27,11 +28,16 @@ CHECKS_OF_PARTS: tuple[Check, ...] = (
     names.unique,
     names.not_reserved,
     names.outcomes,
+    names.labels,
+    blocks.catchable,
+    blocks.loops,
+    header.clock,
     fields.json_schemas,
     actions.argument_names,
     actions.requests,
     actions.durations,
     actions.retries,
+    actions.once,
     sql.statements,
     sql.arguments,
     signals.declared,
@@ -42,16 +48,26 @@ CHECKS_OF_PARTS: tuple[Check, ...] = (
 """Rules that look at one part at a time; they hold for the sound parts of a file whose shape is broken elsewhere."""
 
 CHECKS_OF_THE_WHOLE: tuple[Check, ...] = (
+    blocks.needed,
+    blocks.no_circles,
+    blocks.open_branches,
+    blocks.branches,
+    blocks.cases,
+    blocks.one_answer_to_an_error,
+    blocks.waits_apart,
     flow.timeouts,
     flow.bodies,
     flow.reachable,
+    flow.ends_alone,
     flow.one_pivot,
     flow.no_failure_after_the_pivot,
     undo.said,
     undo.impossible_on_the_pivot_only,
+    undo.child_of_a_saga_only,
     undo.one_answer_to_failure,
     signals.waited_for,
     signals.payloads,
+    header.no_child_of_its_own,
     header.safe_to_start_twice,
 )
 """Rules that need every part: they would blame the wrong one while a part is missing."""

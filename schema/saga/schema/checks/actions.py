@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 
 from saga.schema.checks.findings import Finding, describe
-from saga.schema.checks.survey import Survey, last_name
+from saga.schema.checks.survey import Placed, Survey, last_name
 from saga.schema.durations import format_duration, parse_duration
 from saga.schema.language.actions import Request, RetryRules, UndoRetry
 from saga.schema.language.retry_rules import FORWARD_RETRY, UNDO_RETRY, merged
-from saga.schema.language.steps import SignalWait, TimeWait, WaitStep
+from saga.schema.language.steps import GroupStep, Remote, RepeatStep, WaitStep
 from saga.schema.language.words import EXPRESSION_INSIDE
 from saga.schema.yaml_text.nodes import Pointer
 
@@ -105,11 +105,24 @@ def retries(survey: Survey) -> Iterator[Finding]:
             yield Finding("SAGA244", message, at, "except ends the retries, also goes on: keep one", on_key=True)
 
 
+def once(survey: Survey) -> Iterator[Finding]:
+    """What is tried at most once has no retries (semantics.md 8)."""
+    for placed in survey.steps:
+        step = placed.step
+        if isinstance(step, Remote) and step.at_most_once and step.retry is not None:
+            message = f'step "{placed.name}" is tried at most once and says how it is tried again'
+            hint = "keep one of the two; an attempt whose answer is lost is undone, not repeated"
+            yield Finding("SAGA244", message, (*placed.at, "retry"), hint, on_key=True)
+
+
 def _lists(survey: Survey) -> Iterator[tuple[Pointer, list[str]]]:
     """Every `with` that is a list."""
-    for at, action in survey.actions():
-        if isinstance(action.with_, list):
-            yield (*at, "with"), action.with_
+    for at, passing in survey.passing():
+        if isinstance(passing.with_, list):
+            yield (*at, "with"), passing.with_
+    schedule = survey.file.schedule
+    if schedule is not None and isinstance(schedule.with_, list):
+        yield ("schedule", "with"), schedule.with_
     for name, signal in (survey.file.signals or {}).items():
         if signal.too_late is not None and isinstance(signal.too_late.with_, list):
             yield ("signals", name, "too_late", "with"), signal.too_late.with_
@@ -126,7 +139,9 @@ def _durations(survey: Survey) -> Iterator[tuple[Pointer, str, bool]]:
         limits.append((("defaults", "attempt_timeout"), file.defaults.attempt_timeout))
     if file.compensation is not None:
         limits.append((("compensation", "stuck_after"), file.compensation.stuck_after))
-    limits += [((*at, "attempt_timeout"), action.attempt_timeout) for at, action in survey.actions()]
+    for at, action in survey.actions():
+        limits.append(((*at, "attempt_timeout"), action.attempt_timeout))
+        limits.append(((*at, "heartbeat"), getattr(action, "heartbeat", None)))
     for at, rules in _retries(survey):
         limits.append(((*at, "give_up_after"), rules.give_up_after))
         for key, text in (("first_delay", rules.first_delay), ("max_delay", rules.max_delay)):
@@ -136,10 +151,23 @@ def _durations(survey: Survey) -> Iterator[tuple[Pointer, str, bool]]:
         if text is not None:
             yield at, text, False
     for placed in survey.steps:
-        wait = placed.step.wait if isinstance(placed.step, WaitStep) else None
-        key, text = ("timeout", wait.timeout) if isinstance(wait, SignalWait) else ("for", getattr(wait, "for_", None))
-        if isinstance(wait, SignalWait | TimeWait) and text and text != "never" and not EXPRESSION_INSIDE.search(text):
-            yield (*placed.at, "wait", key), text, True
+        for at, text in _spans(placed):
+            if text is not None and text != "never" and not EXPRESSION_INSIDE.search(text):
+                yield at, text, True
+
+
+def _spans(placed: Placed) -> Iterator[tuple[Pointer, str | None]]:
+    """How long a step waits, pauses or may take: durations that may be expressions too."""
+    step, inside = placed.step, (*placed.at, "wait")
+    if isinstance(step, WaitStep):
+        yield (*inside, "timeout"), getattr(step.wait, "timeout", None)
+        yield (*inside, "for"), getattr(step.wait, "for_", None)
+        for label, branch in getattr(step.wait, "any", {}).items():
+            yield (*inside, "any", label, "after"), getattr(branch, "after", None)
+    if isinstance(step, GroupStep):
+        yield (*placed.at, "timeout"), step.timeout
+    if isinstance(step, RepeatStep):
+        yield (*placed.at, "repeat", "delay"), step.repeat.delay
 
 
 def _retries(survey: Survey) -> Iterator[tuple[Pointer, RetryRules]]:

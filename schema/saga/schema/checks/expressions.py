@@ -10,8 +10,9 @@ from saga.schema.checks.readable import fault
 from saga.schema.checks.sites import Form, Site, sites
 from saga.schema.checks.survey import Survey
 from saga.schema.durations import Timestamp
-from saga.schema.expressions import ExpressionProblem, compile_expression, compile_template
-from saga.schema.language.steps import UntilWait, WaitStep
+from saga.schema.expressions import OF_STEPS, ExpressionProblem, compile_expression, compile_template
+from saga.schema.language.steps import WaitStep
+from saga.schema.language.waits import UntilBranch, UntilWait
 from saga.schema.language.words import EXPRESSION_INSIDE
 from saga.schema.problems import quoted
 
@@ -56,15 +57,21 @@ def moments_of_time(survey: Survey) -> Iterator[Finding]:
     """A timestamp that is written out is one."""
     for placed in survey.steps:
         wait = placed.step.wait if isinstance(placed.step, WaitStep) else None
-        if isinstance(wait, UntilWait) and not EXPRESSION_INSIDE.search(wait.until):
-            try:
-                Timestamp.parse(wait.until)
-            except ValueError as problem:
-                yield Finding("SAGA112", f'until of step "{placed.name}": {problem}', (*placed.at, "wait", "until"))
+        branches = {("wait",): wait} | {("wait", "any", name): each for name, each in getattr(wait, "any", {}).items()}
+        for keys, branch in branches.items():
+            if isinstance(branch, UntilWait | UntilBranch) and not EXPRESSION_INSIDE.search(branch.until):
+                try:
+                    Timestamp.parse(branch.until)
+                except ValueError as problem:
+                    at = (*placed.at, *keys, "until")
+                    yield Finding("SAGA112", f'until of step "{placed.name}": {problem}', at)
 
 
 def _place(text: str, path: tuple[str, ...], part: int) -> tuple[int, int]:
     """Where a name of a path stands in the text; where the path is written in another way, the whole text."""
+    if path[0] in OF_STEPS and part == 1:
+        found = re.search(rf"{path[0]}\(\s*({re.escape(path[1])})\s*\)", text)
+        return (found.start(1), len(path[1])) if found else (0, 0)
     for names in (path, path[: part + 1]):
         found = re.search(rf"(?<![\w.]){re.escape('.'.join(names))}(?!\w)", text)
         if found:

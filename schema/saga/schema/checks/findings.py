@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from saga.schema.problems import closest
 from saga.schema.yaml_text.nodes import Pointer
 
-NAMED = {"steps": "step", "finally": "finally step", "signals": "signal", "webhooks": "webhook"}
+NAMED = {"steps": "step", "finally": "finally step", "signals": "signal", "webhooks": "webhook", "cases": "case"}
 """The maps whose keys are names, and what they name."""
 
 

@@ -6,8 +6,9 @@ import keyword
 from collections.abc import Iterator
 
 from saga.schema.checks.findings import Finding, describe
-from saga.schema.checks.survey import Survey
-from saga.schema.language.steps import BodyMap, EndStep, FailStep, WaitStep
+from saga.schema.checks.survey import Kind, Survey
+from saga.schema.language.steps import EndStep, FailStep, WaitStep
+from saga.schema.language.waits import AllWait, AnyWait
 from saga.schema.yaml_text.nodes import Pointer
 
 RESERVED = frozenset({"any", "item", "index", "previous", "true", "false", "null", "none"}) | frozenset(keyword.kwlist)
@@ -36,6 +37,14 @@ def not_reserved(survey: Survey) -> Iterator[Finding]:
             yield Finding("SAGA202", message, at, f"choose another name, such as {name}_step", on_key=True)
 
 
+def labels(survey: Survey) -> Iterator[Finding]:
+    """`else` and `any` have their own meaning where branches and codes are named."""
+    for label, at in _labels(survey):
+        if label in ("else", "any", "continue"):
+            message = f'"{label}" is a word of the language and cannot be a label here'
+            yield Finding("SAGA202", message, at, "choose another word", on_key=True)
+
+
 def outcomes(survey: Survey) -> Iterator[Finding]:
     """The engine's own outcomes keep their one meaning (semantics.md 14)."""
     for word, at, on_key in _outcomes(survey):
@@ -55,6 +64,18 @@ def _names(survey: Survey) -> Iterator[tuple[str, Pointer]]:
         yield from labels.get(placed.at, ())
 
 
+def _labels(survey: Survey) -> Iterator[tuple[str, Pointer]]:
+    """The labels of branches; of a switch all but else, which it must have."""
+    for row in survey.rows:
+        if row.kind is Kind.BRANCH or (row.kind is Kind.CASE and row.label != "else"):
+            yield row.label, row.at
+    for placed in survey.steps:
+        wait = placed.step.wait if isinstance(placed.step, WaitStep) else None
+        branches = wait.any if isinstance(wait, AnyWait) else wait.all if isinstance(wait, AllWait) else {}
+        for label in branches:
+            yield label, (*placed.at, "wait", "any" if isinstance(wait, AnyWait) else "all", label)
+
+
 def _where(at: Pointer) -> str:
     return describe(at[:-1])
 
@@ -69,10 +90,10 @@ def _outcomes(survey: Survey) -> Iterator[tuple[str, Pointer, bool]]:
             yield step.fail, (*placed.at, "fail"), False
         for code in getattr(step, "fail_when", None) or {}:
             yield code, (*placed.at, "fail_when", code), True
-        if isinstance(step, WaitStep) and isinstance(step.on_timeout, BodyMap):
-            for key, word in (("end", step.on_timeout.end), ("fail", step.on_timeout.fail)):
-                if word is not None:
-                    yield word, (*placed.at, "on_timeout", key), False
+    for row in survey.rows:
+        for key, word in (("end", row.end), ("fail", row.fail)):
+            if word is not None:
+                yield word, (*row.at, key), False
 
 
 def _instead(word: str) -> str:

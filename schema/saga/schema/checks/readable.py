@@ -11,42 +11,56 @@ from dataclasses import dataclass
 from typing import Any
 
 from saga.schema.checks.findings import did_you_mean, listed
+from saga.schema.checks.order import Relation, relation
 from saga.schema.checks.sites import Scope
-from saga.schema.checks.survey import Placed, Survey
+from saga.schema.checks.survey import BlockStep, Placed, Survey, TellingStep
+from saga.schema.language.finals import EmitFinally, HttpFinally, SignalFinally, SqlFinally
 from saga.schema.language.steps import (
+    EachStep,
     EndStep,
     FailStep,
-    HttpFinally,
     HttpStep,
-    SignalWait,
-    SqlFinally,
+    ParallelStep,
+    RepeatStep,
     SqlStep,
     WaitStep,
 )
+from saga.schema.language.waits import AllWait, AnyWait, SignalWait
 from saga.schema.language.words import SECRET
 from saga.schema.problems import closest
 
-_ROOTS = {
+_IN_INVARIANTS = "only invariants ask it; elsewhere write steps.NAME.output"
+ROOTS = {
     "input": "",
     "steps": "",
     "run": "",
     "step": "",
     "outcome": "it is fixed when the run ends: only `output` and `finally` can read it",
-    "error": "it is fixed when the run ends: only `output` and `finally` can read it",
+    "error": "only a catch, `output` and `finally` can read it; elsewhere write steps.NAME.error",
     "output": "only `fail_when` has it; elsewhere write steps.NAME.output",
     "payload": "only `too_late` and the `if` of a wait have it; elsewhere write steps.NAME.output",
     "body": "only webhooks have it",
     "env": "only the address and the headers of `http` can read it, so that no secret becomes part of a run",
+    "index": "only the steps inside an each or a repeat have it",
+    "item": "only the steps inside an each have it, where as: gives it no other name",
+    "previous": "only the steps inside a repeat have it",
+    "schedule": "only `schedule` itself can read it; pass it on by with",
+    "done": _IN_INVARIANTS,
+    "undone": _IN_INVARIANTS,
+    "tried": _IN_INVARIANTS,
 }
 """Every root there is, and where it can be read if that is one place only."""
 _MEMBERS = {
     "run": ("id", "started_at"),
     "step": ("key",),
     "error": ("code", "message", "step", "iteration", "attempts", "outcome"),
+    "schedule": ("time",),
 }
 _OF_A_STEP = ("output", "key", "error", "response", "status")
 _RESPONSE = ("status", "headers")
 _SQL_OUTPUT = ("rows", "count")
+_RACE_OUTPUT = ("branch", "payload")
+_OF_INVARIANTS = ("done", "undone", "tried")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +77,31 @@ def fault(path: tuple[str, ...], scope: Scope, survey: Survey) -> Fault | None:
     """What is wrong with reading ``path`` there; None: nothing."""
     root = path[0]
     if root not in scope.roots:
-        return _not_here(root, scope)
+        return _not_here(root, scope, survey)
     if root == "steps":
         return _step(path, scope, survey)
     if root == "input":
         return _field(path, survey.file.input or {}, "the input", survey)
     if root == "payload":
-        signal = (survey.file.signals or {}).get(scope.payload)
-        return _field(path, (signal.payload or {}) if signal else None, f'the payload of "{scope.payload}"', survey)
+        return _payload(path, scope.payload, survey, 1)
     if root == "env":
         return _env(path)
+    if root in _OF_INVARIANTS:
+        known = {placed.name for placed in survey.steps if not isinstance(placed.step, EndStep | FailStep)}
+        hint = did_you_mean(path[1], known)
+        return None if path[1] in known else Fault("SAGA303", f'there is no step "{path[1]}"', 1, hint)
     if root in _MEMBERS:
         return _member(path, 1, _MEMBERS[root], root, alone=root == "error")
     return None
 
 
-def _not_here(root: str, scope: Scope) -> Fault:
+def _not_here(root: str, scope: Scope, survey: Survey) -> Fault:
+    loop = next((each for each in survey.steps if isinstance(each.step, EachStep) and each.step.as_ == root), None)
+    if loop is not None:
+        return Fault("SAGA305", f'"{root}" is an item of "{loop.name}", and only the steps in that loop have it', 0)
     here = f"here one can read {listed(sorted(scope.roots))}"
-    if root in _ROOTS:
-        return Fault("SAGA305", f'"{root}" cannot be read here', 0, _ROOTS[root] or here)
+    if root in ROOTS:
+        return Fault("SAGA305", f'"{root}" cannot be read here', 0, ROOTS[root] or here)
     if root in ("secrets", "secret"):
         return Fault("SAGA305", f'"{root}" cannot be read', 0, "name the secret in auth, or write env.NAME in a header")
     return Fault("SAGA305", f'there is no "{root}"', 0, did_you_mean(root, scope.roots, here))
@@ -98,9 +118,12 @@ def _step(path: tuple[str, ...], scope: Scope, survey: Survey) -> Fault | None:
         return Fault(
             "SAGA307", f'"steps.{name}" alone is no value', 1, f"write steps.{name}.output or steps.{name}.key"
         )
-    if placed.order >= scope.before and name != scope.own:
-        return _not_before(placed, scope, path)
-    wrong = _member(path, 2, _OF_A_STEP, f'step "{name}"')
+    if name != scope.own:
+        too_early = _not_done(placed, scope, path)
+        if too_early is not None:
+            return too_early
+    members = (*_OF_A_STEP, "last") if isinstance(placed.step, RepeatStep) else _OF_A_STEP
+    wrong = _member(path, 2, members, f'step "{name}"')
     return wrong or _inside_step(path, placed, survey)
 
 
@@ -109,18 +132,58 @@ def _unknown_step(name: str, scope: Scope, survey: Survey) -> Fault | None:
         return None
     if any(undo.label == name for undo in survey.undos):
         return Fault("SAGA303", f'"{name}" is part of a compensation; what it answers is not kept', 1)
-    readable = [placed.name for placed in survey.steps if placed.order < scope.before or placed.name == scope.own]
+    readable = [placed.name for placed in survey.steps if placed.name == scope.own or _readable(placed, scope)]
     match = closest(name, readable) or closest(name, survey.doubtful)
     steps = f"the steps before it: {', '.join(readable)}" if readable else "no step stands before this place"
     return Fault("SAGA303", f'there is no step "{name}"', 1, f'did you mean "{match}"?' if match else steps)
 
 
-def _not_before(placed: Placed, scope: Scope, path: tuple[str, ...]) -> Fault:
-    if placed.order == scope.before:
+def _readable(placed: Placed, scope: Scope) -> bool:
+    if placed.is_final:
+        return placed.order < scope.finals
+    return scope.place is not None and relation(placed, scope.place)[0] is Relation.DONE
+
+
+def _not_done(placed: Placed, scope: Scope, path: tuple[str, ...]) -> Fault | None:
+    """Why what a step answers is not there yet, or not to be had from here (semantics.md 25)."""
+    name, place = placed.name, scope.place
+    later = f'step "{name}" stands later in the file, so it has not run yet'
+    if placed.is_final or place is None:
+        if placed.order < scope.finals:
+            return None
+        hint = "finally steps run one after the other: move one of the two" if scope.finals else "only finally reads it"
+        if placed.order == scope.finals:
+            return Fault("SAGA306", f'step "{name}" reads itself before it has run', 1, hint)
+        return Fault("SAGA306", later, 1, hint)
+    found, loop = relation(placed, place)
+    if found is Relation.DONE:
+        return None
+    if found is Relation.ITSELF:
         own = "write step.key" if path[2] == "key" else "a step cannot read itself; move it to a later step"
-        return Fault("SAGA306", f'step "{placed.name}" reads itself before it has run', 1, own)
-    hint = "steps run in the order written: move one of the two"
-    return Fault("SAGA306", f'step "{placed.name}" stands later in the file, so it has not run yet', 1, hint)
+        return Fault("SAGA306", f'step "{name}" reads itself before it has run', 1, own)
+    if found is Relation.AROUND:
+        return Fault("SAGA306", f'step "{name}" is around this one, so it is not done yet', 1, "read a step inside it")
+    if found is Relation.LATER:
+        if any(reader is place.step for _, reader in placed.around()):
+            message = f'step "{name}" is inside this one, so it has not run yet'
+            return Fault("SAGA306", message, 1, "what it answers can be read behind the block")
+        return Fault("SAGA306", later, 1, "steps run in the order written: move one of the two")
+    if loop is not None:
+        after = f"write steps.{loop.name}.output, the list of what its rounds answered"
+        if isinstance(loop.step, RepeatStep):
+            after = f"write steps.{loop.name}.last, or steps.{loop.name}.output for the list"
+        return Fault("SAGA309", f'step "{name}" is inside the loop "{loop.name}", and runs as often as that', 1, after)
+    message = f'step "{name}" is in another branch, so it may not have run when this is read'
+    return Fault("SAGA308", message, 1, _other_branch(placed, scope))
+
+
+def _other_branch(placed: Placed, scope: Scope) -> str:
+    """The move that puts it before: a need, where both stand in one row."""
+    mine = dict(scope.place.step.around()) if scope.place and scope.place.step else {}
+    for row, each in placed.around():
+        if row in mine and mine[row] is not each:
+            return f'let "{mine[row].name}" need "{each.name}", or read it behind both'
+    return "read it behind the block, where all branches are done"
 
 
 def _inside_step(path: tuple[str, ...], placed: Placed, survey: Survey) -> Fault | None:
@@ -129,6 +192,15 @@ def _inside_step(path: tuple[str, ...], placed: Placed, survey: Survey) -> Fault
     whose = f'{member} of step "{placed.name}"'
     if isinstance(step, EndStep | FailStep):
         return Fault("SAGA307", f'step "{placed.name}" ends the run and answers nothing', 1)
+    if member == "output" and isinstance(step, TellingStep | SignalFinally | EmitFinally):
+        return Fault("SAGA307", f'step "{placed.name}" goes on at once and answers nothing', 2)
+    if member == "key" and isinstance(step, BlockStep):
+        return Fault("SAGA307", f'step "{placed.name}" is a block and has no key', 2, "write that of a step inside it")
+    if member == "output" and isinstance(step, ParallelStep):
+        return _member(path, 3, tuple(step.parallel), whose, alone=True)
+    if member == "output" and isinstance(step, EachStep | RepeatStep) and len(path) > 3:
+        hint = f"write steps.{placed.name}.output[0], or [each.{path[3]} for each in steps.{placed.name}.output]"
+        return Fault("SAGA307", f"{whose} is a list", 3, hint)
     if member == "error":
         return _member(path, 3, _MEMBERS["error"], whose, alone=True)
     if member == "response":
@@ -137,11 +209,27 @@ def _inside_step(path: tuple[str, ...], placed: Placed, survey: Survey) -> Fault
         return _member(path, 3, _RESPONSE, whose, alone=True)
     if member == "output" and isinstance(step, SqlStep | SqlFinally):
         return _member(path, 3, _SQL_OUTPUT, whose, alone=True)
-    if member == "output" and isinstance(step, WaitStep) and isinstance(step.wait, SignalWait):
-        signal = (survey.file.signals or {}).get(step.wait.signal)
-        fields = (signal.payload or {}) if signal else None
-        return _field(path, fields, f'the payload of "{step.wait.signal}"', survey, 3)
+    if member == "output" and isinstance(step, WaitStep):
+        return _waited(path, step, whose, survey)
     return None
+
+
+def _waited(path: tuple[str, ...], step: WaitStep, whose: str, survey: Survey) -> Fault | None:
+    """A payload, by the shape of the wait (semantics.md 19)."""
+    wait = step.wait
+    if isinstance(wait, SignalWait):
+        return _payload(path, wait.signal, survey, 3)
+    if isinstance(wait, AnyWait):
+        return _member(path, 3, _RACE_OUTPUT, whose, alone=True)
+    if isinstance(wait, AllWait):
+        wrong = _member(path, 3, tuple(wait.all), whose, alone=True)
+        return wrong or (_payload(path, wait.all[path[3]].signal, survey, 4) if len(path) > 3 else None)
+    return None
+
+
+def _payload(path: tuple[str, ...], name: str, survey: Survey, at: int) -> Fault | None:
+    signal = (survey.file.signals or {}).get(name)
+    return _field(path, (signal.payload or {}) if signal else None, f'the payload of "{name}"', survey, at)
 
 
 def _field(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from saga.schema.checks.findings import Finding, describe, did_you_mean, listed
-from saga.schema.checks.survey import Survey, passed_names
+from saga.schema.checks.survey import Placed, Survey, passed_names
 from saga.schema.language.fields import required
 from saga.schema.language.signals import SignalWebhook
-from saga.schema.language.steps import SignalWait, WaitStep
+from saga.schema.language.steps import WaitStep
+from saga.schema.language.waits import Signalled, SignalWait
 from saga.schema.problems import closest
 from saga.schema.yaml_text.nodes import Pointer
 
@@ -46,7 +47,11 @@ def payloads(survey: Survey) -> Iterator[Finding]:
             own = webhook.start == survey.file.name
             fields, whose = (survey.file.input or {} if own else None), f'the saga "{webhook.start}"'
         if fields is not None:
-            yield from _passed(("webhooks", name), passed_names(webhook.with_), fields, whose)
+            yield from passed(("webhooks", name), passed_names(webhook.with_), fields, whose)
+    schedule = survey.file.schedule
+    if schedule is not None:
+        own_input = survey.file.input or {}
+        yield from passed(("schedule",), passed_names(schedule.with_), own_input, f'the saga "{survey.file.name}"')
 
 
 def paths(survey: Survey) -> Iterator[Finding]:
@@ -59,31 +64,45 @@ def paths(survey: Survey) -> Iterator[Finding]:
         seen.setdefault(webhook.path, name)
 
 
-def _passed(
-    at: Pointer, given: Mapping[str, str | int], fields: Mapping[str, Mapping[str, object]], whose: str
+def passed(
+    at: Pointer,
+    given: Mapping[str, str | int],
+    fields: Mapping[str, Mapping[str, object]],
+    whose: str,
+    code: str = "SAGA232",
 ) -> Iterator[Finding]:
+    """What a `with` lacks, or has too much, for the fields it fills."""
     lacking = [name for name, field in fields.items() if required(field) and name not in given]
     for name, place in given.items():
         if name not in fields:
             message = f'{whose} has no field "{name}"'
             meant = closest(name, lacking)
             lacking = [each for each in lacking if each != meant]
-            yield Finding("SAGA232", message, (*at, "with", place), did_you_mean(name, fields, _none(fields)))
+            yield Finding(code, message, (*at, "with", place), did_you_mean(name, fields, _none(fields)))
     if lacking:
         message = f"{describe(at)} does not pass {listed(lacking)}, which {whose} needs"
-        yield Finding(
-            "SAGA232", message, (*at, "with"), f"add {listed(lacking)} to with, or give a default", on_key=True
-        )
+        yield Finding(code, message, (*at, "with"), f"add {listed(lacking)} to with, or give a default", on_key=True)
 
 
 def _none(fields: Iterable[str]) -> str:
     return "" if list(fields) else "it has no fields"
 
 
+def waited(placed: Placed) -> Iterator[tuple[str, Pointer]]:
+    """The signals that a step waits for, and where it names them."""
+    wait = placed.step.wait if isinstance(placed.step, WaitStep) else None
+    at = (*placed.at, "wait")
+    if isinstance(wait, SignalWait):
+        yield wait.signal, (*at, "signal")
+    for key, branches in (("any", getattr(wait, "any", {})), ("all", getattr(wait, "all", {}))):
+        for label, branch in branches.items():
+            if isinstance(branch, Signalled):
+                yield branch.signal, (*at, key, label, "signal")
+
+
 def _waited(survey: Survey) -> Iterator[tuple[str, Pointer]]:
     for placed in survey.steps:
-        if isinstance(placed.step, WaitStep) and isinstance(placed.step.wait, SignalWait):
-            yield placed.step.wait.signal, (*placed.at, "wait", "signal")
+        yield from waited(placed)
 
 
 def _sent(survey: Survey) -> Iterator[tuple[str, Pointer]]:

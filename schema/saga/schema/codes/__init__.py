@@ -8,8 +8,9 @@ Each area keeps its pages in a module of its own; this one gathers them. It must
 | SAGA100 to 199 | shape: keys, types, what is missing |
 | SAGA200 to 299 | meaning: steps, undo, waits, signals |
 | SAGA300 to 399 | expressions |
-| SAGA400 to 499 | parts of the language that are not built yet |
-| SAGA500 to 999 | running: values, signals, runs, database, actions |
+| SAGA500 to 599 | running: values, signals, runs, database, actions |
+| SAGA600 to 699 | proofs (`saga verify`) |
+| SAGA700 to 799 | tests (`saga test`) |
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from types import MappingProxyType
 
 from saga.schema.codes import (
     actions,
+    blocks,
     expressions,
     meaning,
-    not_built,
+    proofs,
     shape,
+    tests,
     yaml_syntax,
     yaml_values,
 )
@@ -35,10 +38,14 @@ _PAGES: tuple[tuple[Explanation, ...], ...] = (
     yaml_values.PAGES,
     shape.PAGES,
     meaning.PAGES,
+    blocks.PAGES,
     expressions.PAGES,
-    not_built.PAGES,
     actions.PAGES,
+    proofs.PAGES,
+    tests.PAGES,
 )
 
-CODES: Mapping[str, Explanation] = MappingProxyType({page.code: page for pages in _PAGES for page in pages})
-"""Code to page, in the order of the areas."""
+CODES: Mapping[str, Explanation] = MappingProxyType(
+    {page.code: page for page in sorted((page for pages in _PAGES for page in pages), key=lambda page: page.code)}
+)
+"""Code to page, in the order of the codes."""

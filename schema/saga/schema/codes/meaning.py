@@ -1,6 +1,6 @@
 """Pages of `saga explain`: what a file means: names, undo, ways, signals, actions (SAGA201 to SAGA260).
 
-It must not know how problems are found.
+Those of graphs, branches, loops and children are in `blocks`. It must not know how problems are found.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ PAGES = (
         "SAGA201",
         "a name used twice",
         """Step names are unique in the whole file: at every depth, in compensations and in finally. A name is the
-        address of a step in expressions, on the command line and in history.""",
+        address of a step in expressions, on the command line and in history. The items of loops inside each other have
+        names of their own, too. Labels of branches, cases and codes are no names.""",
     ),
     explanation(
         "SAGA202",
         "a reserved name",
-        "Words of the language and of expressions cannot name a step: else, any, continue, item, import and the like.",
+        """Words of the language and of expressions cannot name a step, an item or a label: else, any, continue, index,
+        import and the like.""",
         wrong="import:\n  call: goods.import",
         right="import_goods:\n  call: goods.import",
         why="steps.import.output could not be read.",
@@ -32,9 +34,10 @@ PAGES = (
     explanation(
         "SAGA210",
         "an effect without an undo",
-        """Every call, http and sql step that can still be rolled back says how: with an action, with none (nothing
-        to undo, said out loud) or, on the pivot only, with impossible. In a file without a pivot that is every such
-        step. After the pivot nothing rolls back, and nothing need be said.""",
+        """Every call, http, sql, task and saga step that can still be rolled back says how: with an action, with none
+        (nothing to undo, said out loud), with child (a child run, by its own steps) or, on the pivot only, with
+        impossible. In a file without a pivot that is every such step. After the pivot nothing rolls back, and nothing
+        need be said.""",
         wrong="reserve:\n  call: inventory.reserve",
         right="reserve:\n  call: inventory.reserve\n  compensate: {call: inventory.release}",
         why="An undo that was forgotten is found on the day it is needed.",
@@ -54,14 +57,14 @@ PAGES = (
     explanation(
         "SAGA213",
         "two answers to one failure",
-        """optional says that a failure does not matter, on_failure: hold that an operator must look; a pivot's
-        failure always matters. Keep one.""",
+        """optional says that a failure does not matter, on_failure: hold that an operator must look, catch: {any: …}
+        what happens instead; a pivot's failure always matters. Keep one.""",
     ),
     explanation(
         "SAGA214",
         "a failure after the pivot",
-        """fail, fail_when and a fail in on_timeout ask for a rollback, and after the pivot there is none. Finish
-        with end and an outcome of its own, make the step optional, let it hold (on_failure: hold), or move the
+        """fail, fail_when and a fail in a body ask for a rollback, and after the pivot there is none. Finish with end
+        and an outcome of its own, catch the code, make the step optional, let it hold (on_failure: hold), or move the
         pivot.""",
         wrong="on_timeout: {fail: not_delivered}",
         right="on_timeout: {end: not_delivered}",
@@ -74,14 +77,16 @@ PAGES = (
     explanation(
         "SAGA220",
         "a timeout without on_timeout",
-        "A wait with a timeout says what happens when it passes: continue, or steps, then at most one of end and fail.",
+        """A wait or a group with a timeout says what happens when it passes: continue, or steps, then at most one of
+        end and fail.""",
         wrong="wait: {signal: paid, timeout: 30m}",
         right="wait: {signal: paid, timeout: 30m}\non_timeout: {fail: timeout}",
     ),
     explanation(
         "SAGA221",
         "an on_timeout that can never run",
-        "Only a wait for a signal times out, and not with timeout: never. After for and until the next step follows.",
+        """Only a wait for signals and a group with a timeout time out, and not with timeout: never. After for and until
+        the next step follows.""",
     ),
     explanation(
         "SAGA222",
@@ -103,9 +108,10 @@ PAGES = (
     ),
     explanation(
         "SAGA232",
-        "a webhook that passes the wrong fields",
-        """What a webhook passes on in with are the fields of the signal's payload, or of the input of the saga it
-        starts: all those without a default, and no others. A path in the list is passed under its last name.""",
+        "the wrong fields passed on",
+        """What a webhook or a schedule passes on in with are the fields of the signal's payload, or of the input of the
+        saga it starts: all those without a default, and no others. A path in the list is passed under its last
+        name.""",
     ),
     explanation(
         "SAGA233",
@@ -141,15 +147,16 @@ PAGES = (
         "SAGA244",
         "retry rules that contradict each other",
         """Seen with what is inherited, first_delay is longer than max_delay, or one code stands both in except (a
-        rejection that ends the retries) and in also (a rejection that is tried again).""",
+        rejection that ends the retries) and in also (a rejection that is tried again). A step that is tried at most
+        once has no retry at all.""",
         wrong="retry: {first_delay: 5m}",
         right="retry: {first_delay: 5m, max_delay: 1h}",
     ),
     explanation(
         "SAGA250",
         "a statement that cannot stand in a step",
-        """An sql step is one SELECT, INSERT, UPDATE, DELETE, MERGE or CALL, also behind WITH. It commits together
-        with the journal, so it cannot begin or end a transaction, and tables are made by your migrations.""",
+        """An sql step is one SELECT, INSERT, UPDATE, DELETE, MERGE or CALL, also behind WITH. It commits together with
+        the journal, so it cannot begin or end a transaction, and tables are made by your migrations.""",
     ),
     explanation(
         "SAGA251",
@@ -164,8 +171,8 @@ PAGES = (
     explanation(
         "SAGA253",
         "placeholders and arguments that do not meet",
-        """Values reach a statement as :name placeholders, and with gives each its value: no more, no fewer.
-        Numbered placeholders and ${{ }} inside the text are refused.""",
+        """Values reach a statement as :name placeholders, and with gives each its value: no more, no fewer. Numbered
+        placeholders and ${{ }} inside the text are refused.""",
         wrong="sql: UPDATE orders SET paid = true WHERE id = '${{ input.order_id }}'",
         right="sql: UPDATE orders SET paid = true WHERE id = :order_id\nwith: [input.order_id]",
         why="A value that is pasted into SQL can be read as SQL.",
@@ -173,8 +180,8 @@ PAGES = (
     explanation(
         "SAGA260",
         "no id",
-        """A warning: without an id every start makes a run of its own, also the second start of the same business
-        case. With an id from the input, starting twice is harmless.""",
+        """A warning: without an id every start makes a run of its own, also the second start of the same business case.
+        With an id from the input, starting twice is harmless.""",
         right="id: ${{ input.order_id }}",
     ),
 )

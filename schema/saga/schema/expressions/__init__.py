@@ -9,12 +9,14 @@ This file holds no code of its own.
 from __future__ import annotations
 
 from saga.schema.expressions.compiled import Expression, compile_expression
+from saga.schema.expressions.compiler import OF_STEPS
 from saga.schema.expressions.errors import ExpressionFailed, ExpressionProblem
 from saga.schema.expressions.functions import FUNCTIONS
 from saga.schema.expressions.templates import Template, compile_address, compile_template
 
 __all__ = [
     "FUNCTIONS",
+    "OF_STEPS",
     "Expression",
     "ExpressionFailed",
     "ExpressionProblem",

@@ -21,6 +21,8 @@ Path = tuple[str, ...]
 
 MAX_DEPTH = 64
 """How deep the parts of an expression may stand inside each other."""
+OF_STEPS = ("done", "undone", "tried")
+"""Functions of invariants; each takes the bare name of a step."""
 CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 """YAML's words for what Python writes as True, False and None; both may be written."""
 
@@ -276,6 +278,8 @@ class _Compiler:
         if name is None:
             message = f"{self._source.part(node.func)} cannot be called: values have no methods"
             raise self._source.problem(node, message, f"the functions are {', '.join(FUNCTIONS)}")
+        if name in OF_STEPS:
+            return self._of_a_step(node, name)
         function = FUNCTIONS.get(name)
         if function is None:
             near = get_close_matches(name, FUNCTIONS, n=1)
@@ -283,6 +287,14 @@ class _Compiler:
             raise self._source.problem(node, f'there is no function "{name}"', hint)
         arguments = [self.compile(part) for part in self._arguments(node, name, function)]
         return forms.call(function.run, arguments, self._source.part(node))
+
+    def _of_a_step(self, node: ast.Call, name: str) -> Evaluate:
+        """``done(charge)`` is read as the path ``done.charge``: whoever evaluates it says what was done."""
+        if len(node.args) != 1 or node.keywords or not isinstance(node.args[0], ast.Name):
+            raise self._source.problem(node, f"{name}() takes the name of one step", f"write {name}(charge_payment)")
+        step = node.args[0]
+        self.reads.append((self._source.column(step), (name, step.id)))
+        return forms.scope_path(name, [step.id])
 
     def _arguments(self, node: ast.Call, name: str, function: Function) -> list[ast.expr]:
         """The arguments in order. A named one must carry the name of its place."""

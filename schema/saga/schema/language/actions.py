@@ -229,7 +229,7 @@ class CompensationSequence(Compensating):
 Compensate = TypeAliasType(
     "Compensate",
     Annotated[
-        Annotated[Literal["none", "impossible"], Tag("string")]
+        Annotated[Literal["none", "impossible", "child"], Tag("string")]
         | Annotated[CallCompensation, Tag("call")]
         | Annotated[HttpCompensation, Tag("http")]
         | Annotated[SqlCompensation, Tag("sql")]
@@ -238,4 +238,6 @@ Compensate = TypeAliasType(
         Field(title="compensate"),
     ],
 )
-"""How a step is undone: an action, a sequence, `none` or, on the pivot, `impossible` (semantics.md 4 and 12)."""
+"""How a step is undone: an action, a sequence, `none`, on the pivot `impossible`, of a child run `child`.
+
+Semantics.md 4, 12 and 34."""

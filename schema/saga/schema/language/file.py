@@ -1,20 +1,31 @@
 """A saga file as written: the one source of the JSON Schema, of the shape checks and of the typed file.
 
 One subject: the header and how the parts stand together. It must not know places, meaning or the compiled saga.
-Steps are in `steps`, actions in `actions`, signals and webhooks in `signals`, single words
-in `words`. Descriptions are for editors.
+Steps are in `steps`, `finally` in `finals`, actions in `actions`, signals and webhooks in `signals`, single words in
+`words`. Descriptions are for editors.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Discriminator, Field, Tag
+from typing_extensions import TypeAliasType
 
-from saga.schema.language.actions import Retry, UndoRetry
+from saga.schema.language.actions import Arguments, Retry, UndoRetry
+from saga.schema.language.finals import FinallyStep
 from saga.schema.language.signals import Fields, Signal, Webhook
-from saga.schema.language.steps import FinallyStep, Step
-from saga.schema.language.words import Anything, DurationText, Limits, Name, Part, TemplateText
+from saga.schema.language.steps import Step
+from saga.schema.language.words import (
+    Anything,
+    DurationText,
+    ExpressionText,
+    Limits,
+    Name,
+    Part,
+    TemplateText,
+    kind_of,
+)
 
 
 class Defaults(Part):
@@ -34,6 +45,36 @@ class CompensationRules(Part):
     )
     retry: UndoRetry | None = Field(None, description="Default {attempts: unlimited, first_delay: 1s, max_delay: 10m}.")
     stuck_after: DurationText | None = Field(None, description="Then the run is stuck and waits for an operator.")
+
+
+class Schedule(Arguments):
+    """Starts by the clock."""
+
+    model_config = ConfigDict(title="schedule")
+    cron: Annotated[str, Field(min_length=1, title="cron line")] = Field(
+        description='Minute, hour, day, month, weekday, quoted, such as "0 6 * * *".'
+    )
+    timezone: Annotated[str, Field(min_length=1, title="time zone")] = Field(
+        description="Whose clock, such as Europe/Berlin."
+    )
+    overlap: Literal["skip", "queue", "allow"] = Field(
+        description="The run before is not ended yet: skip the start, queue it up to that end, or allow both."
+    )
+    catch_up: Literal["all", "latest", "none"] = Field(
+        description="Starts that were missed while nothing ran: made up for all, for the latest, or for none."
+    )
+    id: TemplateText | None = Field(None, description="The run's id; sees `schedule.time`. Default: the saga's `id`.")
+
+
+Invariants = TypeAliasType(
+    "Invariants",
+    Annotated[
+        Annotated[dict[Name, ExpressionText], Tag("object")] | Annotated[list[ExpressionText], Tag("array")],
+        Discriminator(kind_of("object", "array")),
+        Field(title="invariants"),
+    ],
+)
+"""What holds at the end of every run; `saga verify` proves it or shows the shortest way to break it."""
 
 
 class SagaFile(Part):
@@ -57,9 +98,13 @@ class SagaFile(Part):
     deadline: DurationText | None = Field(None, description="How long the whole run may take; then it is undone.")
     queue: Name | None = Field(None, description="Who may run it: the workers of this queue.")
     limits: Limits | None = Field(None, description="How much may happen at once, over all runs of this saga.")
+    schedule: Schedule | None = Field(None, description="Starts by the clock.")
+    invariants: Invariants | None = Field(
+        None, description="What holds at every end; sees `outcome`, done(step), undone(step) and tried(step)."
+    )
     signals: dict[Name, Signal] | None = Field(None, description="The signals a run takes.")
     webhooks: dict[Name, Webhook] | None = Field(None, description="Signed requests that become signals or starts.")
-    steps: dict[Name, Step] = Field(min_length=1, description="Run in the order written.")
+    steps: dict[Name, Step] = Field(min_length=1, description="Run in the order written, unless one says needs.")
     finally_: dict[Name, FinallyStep] | None = Field(
         None, alias="finally", description="After the last step or the last compensation, whatever the outcome."
     )

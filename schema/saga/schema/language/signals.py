@@ -51,6 +51,9 @@ class HmacVerify(Part):
         description="The header field that carries the signature."
     )
     encoding: Literal["hex", "base64"] = Field(description="How the signature is written.")
+    prefix: Annotated[str, Field(pattern=r"^[!-~]{1,32}$", title="prefix")] | None = Field(
+        None, description="What stands before the signature in the header, such as sha256=."
+    )
     secret: SecretName = Field(description="The name of a secret, never its value.")
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
 from typing_extensions import TypeAliasType
 
 _UNITS = ("d", "h", "m", "s", "ms", "us")
@@ -33,9 +33,13 @@ CODE = r"^[A-Za-z_][A-Za-z0-9_.:-]*$"
 EXPRESSION_INSIDE = re.compile(r"(?<!\$)\$\{\{")
 """Where a text holds an expression; ``$${{`` is the text ``${{`` itself."""
 SECRET = r"^[A-Z][A-Z0-9_]*$"
+TEMPLATE = r"^([\s\S]*[^$])?\$\{\{[\s\S]*$"
+"""Text with an expression in it."""
 
 Name = Annotated[str, Field(pattern=NAME, title="name")]
 """Steps, signals, sagas, webhooks: the address in expressions, on the command line and in history."""
+Label = Annotated[str, Field(pattern=NAME, title="label")]
+"""Branches and cases: shown in history and pictures; no address, so two blocks may use the same one."""
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", title="field name")]
 """Fields of the input and of payloads; wider than `Name`, because payloads are often somebody else's."""
 Outcome = Annotated[str, Field(pattern=NAME, title="outcome")]
@@ -45,6 +49,7 @@ SecretName = Annotated[str, Field(pattern=SECRET, title="secret name")]
 FunctionName = Annotated[str, Field(pattern=FUNCTION, title="function name")]
 DurationText = TypeAliasType("DurationText", Annotated[str, Field(pattern=DURATION, title="duration")])
 TimedText = TypeAliasType("TimedText", Annotated[str, Field(pattern=TIMED, title="duration or expression")])
+Topic = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", title="topic")]
 TimeoutText = TypeAliasType("TimeoutText", Annotated[str, Field(pattern=TIMED_OR_NEVER, title="timeout")])
 ExpressionText = Annotated[str, Field(min_length=1, title="expression")]
 """Always an expression, without braces."""
@@ -104,3 +109,15 @@ def kind_of(*tags: str) -> Callable[[object], str | None]:
         return None
 
     return decide
+
+
+Bound = TypeAliasType(
+    "Bound",
+    Annotated[
+        Annotated[int, Field(ge=1), Tag("integer")]
+        | Annotated[str, Field(pattern=TEMPLATE, title="bound"), Tag("string")],
+        Discriminator(kind_of("integer", "string")),
+        Field(title="bound"),
+    ],
+)
+"""How often a loop may go round: a whole number, or an expression."""

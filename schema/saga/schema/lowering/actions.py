@@ -15,8 +15,9 @@ from saga.schema.definition import Action, Retry, UndoKind, Verb
 from saga.schema.durations import parse_duration
 from saga.schema.expressions import Expression, Template, compile_address, compile_expression, compile_template
 from saga.schema.language.actions import CallUndo, Compensate, CompensationSequence, HttpUndo, Request
+from saga.schema.language.finals import CallFinally, HttpFinally
 from saga.schema.language.retry_rules import FORWARD_RETRY, UNDO_RETRY, merged
-from saga.schema.language.steps import CallFinally, CallStep, HttpFinally, HttpStep
+from saga.schema.language.steps import Acting, CallStep, HttpStep, TaskStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,24 @@ def lower_action(part: ActingPart, attempt_timeout: int) -> Action:
     """One action; ``attempt_timeout`` (microseconds) is what it inherits."""
     own = parse_duration(part.attempt_timeout) if part.attempt_timeout else attempt_timeout
     given = arguments(part.with_)
+    more = _performing(part) if isinstance(part, Acting) else {}
     if isinstance(part, CallStep | CallFinally | CallUndo):
-        return Action(Verb.CALL, given, function=part.call, attempt_timeout=own)
+        return Action(Verb.CALL, given, function=part.call, attempt_timeout=own, **more)
     if isinstance(part, HttpStep | HttpFinally | HttpUndo):
-        return Action(Verb.HTTP, given, request=_request(part.http), attempt_timeout=own)
-    return Action(Verb.SQL, given, statement=compiled.SqlStatement(part.sql), attempt_timeout=own)
+        return Action(Verb.HTTP, given, request=_request(part.http), attempt_timeout=own, **more)
+    if isinstance(part, TaskStep):
+        return Action(Verb.TASK, given, function=part.task, attempt_timeout=own, **more)
+    return Action(Verb.SQL, given, statement=compiled.SqlStatement(part.sql), attempt_timeout=own, **more)
+
+
+def _performing(step: Acting) -> dict[str, Any]:
+    """Who performs a step's action, how many of it at once, and how often they must be heard of."""
+    heartbeat = getattr(step, "heartbeat", None)
+    return {
+        "heartbeat": parse_duration(heartbeat) if heartbeat else None,
+        "queue": getattr(step, "queue", None),
+        "limit": None if step.limits is None else step.limits.running,
+    }
 
 
 def lower_undo(written: Compensate | None, attempt_timeout: int, saga_wide: Retry) -> compiled.Undo:
@@ -65,6 +79,8 @@ def lower_undo(written: Compensate | None, attempt_timeout: int, saga_wide: Retr
         return compiled.Undo()
     if written == "impossible":
         return compiled.Undo(UndoKind.IMPOSSIBLE)
+    if written == "child":
+        return compiled.Undo(UndoKind.CHILD)
     if isinstance(written, CompensationSequence):
         parts: dict[str, UndoPart] = dict(written.steps)
     else:

@@ -8,7 +8,7 @@ One subject: the JSON Schema's verdicts, gathered and turned into findings. The 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -22,11 +22,14 @@ from saga.schema.shape.values import Verdict, value_finding
 from saga.schema.yaml_text.nodes import Pointer
 
 
-def report(value: Any) -> list[Finding]:
-    """All findings about the shape of a file's value; empty if it fits the schema."""
+def report(value: Any, schema: Callable[[], str] = committed_text) -> list[Finding]:
+    """All findings about the shape of a file's value; empty if it fits the schema.
+
+    ``schema`` gives the text of the JSON Schema: that of saga files unless another kind of file is read.
+    """
     maps: dict[Pointer, FaultyMap] = {}
     findings: list[Finding] = []
-    for verdict in _verdicts(value):
+    for verdict in _verdicts(value, _validator(schema)):
         if verdict.keyword in ("additionalProperties", "required", "anyOf"):
             _note_keys(maps, verdict)
         else:
@@ -62,8 +65,8 @@ def _without(value: Any, at: Pointer) -> Any:
     return value
 
 
-def _verdicts(value: Any) -> Iterator[Verdict]:
-    for error in _validator().iter_errors(value):
+def _verdicts(value: Any, validator: Validator) -> Iterator[Verdict]:
+    for error in validator.iter_errors(value):
         yield Verdict(
             at=tuple(error.absolute_path),
             keyword=str(error.validator),
@@ -85,6 +88,6 @@ def _note_keys(maps: dict[Pointer, FaultyMap], verdict: Verdict) -> None:
         faulty.undecided = True
 
 
-@lru_cache(maxsize=1)
-def _validator() -> Validator:
-    return Draft202012Validator(json.loads(committed_text()))
+@lru_cache(maxsize=2)
+def _validator(schema: Callable[[], str]) -> Validator:
+    return Draft202012Validator(json.loads(schema()))

@@ -16,7 +16,6 @@ from saga.schema.checks.findings import Finding, describe, listed
 from saga.schema.durations import parse_duration
 from saga.schema.language.words import NAME
 from saga.schema.problems import closest, quoted
-from saga.schema.shape.not_built import NOT_BUILT_VALUES
 from saga.schema.yaml_text.nodes import Pointer
 
 _TYPES = {
@@ -43,7 +42,13 @@ _EXPECTED = {
     "header name": "the name of a header field such as X-Signature",
     "webhook path": "a path that starts with /webhooks/",
     "body": '"continue" or a map with steps, end or fail',
-    "compensate": '"none", "impossible" or a map',
+    "body of a catch": '"continue" or a map with undo, steps, end or fail',
+    "branch of a switch": '"continue" or a map with when, steps, end or fail',
+    "bound": "a whole number, or an expression in ${{ }}",
+    "label": "a label, a word such as hotel",
+    "topic": "a topic such as order.shipped",
+    "invariants": "a list of expressions, or a map of them by name",
+    "compensate": '"none", "impossible", "child" or a map',
     "with": "a map, or a list of paths",
     "attempts": 'a whole number or "unlimited"',
 }
@@ -79,6 +84,8 @@ def value_finding(verdict: Verdict) -> Finding:
     if verdict.of_a_name:
         name = str(verdict.found)
         message = f"{quoted(name)} in {describe(verdict.at)} is no {verdict.noun}"
+        if verdict.noun in _DURATIONS:
+            return Finding("SAGA109", message, (*verdict.at, name), _duration_hint(name), on_key=True)
         return Finding("SAGA105", message, (*verdict.at, name), _name_hint(name), on_key=True)
     return _BY_KEYWORD.get(verdict.keyword, _other)(verdict)
 
@@ -114,6 +121,8 @@ def _type_hint(verdict: Verdict) -> str:
         return f'write it in quotes: {key}: "{json.dumps(value)}"' if isinstance(value, bool | int | float) else ""
     if isinstance(value, list):
         return f"write the names as keys, without dashes: {key}: {{first_name: {{…}}}}" if key in _MAPS_OF_NAMES else ""
+    if key == "repeat" and isinstance(value, int):
+        return f"write repeat: {{max: {value}, until: …}}"
     if not isinstance(value, str):
         return ""
     if verdict.noun in _REWRITTEN or key in _REWRITTEN:
@@ -128,10 +137,6 @@ def _type_hint(verdict: Verdict) -> str:
 def _wrong_word(verdict: Verdict) -> Finding:
     words = [str(word) for word in verdict.schema.get("enum", [verdict.schema.get("const")])]
     found, at = str(verdict.found), verdict.at
-    later = NOT_BUILT_VALUES.get(str(at[-1]), {}).get(found)
-    if later is not None:
-        message = f"{describe(at)}: {quoted(found)} is not built yet: {later}"
-        return Finding("SAGA401", message, at, "this version cannot run it; leave it out")
     message = f"{describe(at)} must be {listed(words, 'or')}, not {shown(verdict.found)}"
     match = closest(found, words)
     return Finding("SAGA104", message, at, f'did you mean "{match}"?' if match else _word_hint(str(at[-1]), found))
@@ -192,14 +197,32 @@ def _other(verdict: Verdict) -> Finding:
 
 
 _DURATIONS = frozenset({"duration", "duration or expression", "timeout"})
-_NAMES = frozenset({"name", "outcome", "status"})
-_MAPS_OF_NAMES = frozenset({"steps", "finally", "signals", "webhooks", "input", "payload"})
+_NAMES = frozenset({"name", "outcome", "status", "label"})
+_MAPS_OF_NAMES = frozenset(
+    {
+        "steps",
+        "finally",
+        "signals",
+        "webhooks",
+        "input",
+        "payload",
+        "parallel",
+        "switch",
+        "cases",
+        "catch",
+        "any",
+        "all",
+    }
+)
 _TRUTHS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _REWRITTEN = {
     "JSON Schema": "write {key}: {{type: {value}}}",
     "wait": "write wait: {{signal: {value}, timeout: 30m}}",
     "http": "write http: {{post: {value}}}",
     "with": "write a list: with: [{value}]",
+    "needs": "write a list: needs: [{value}]",
+    "emit": "write emit: {{topic: {value}}}",
+    "catch": "write catch: {{{value}: continue}}, or a body",
 }
 """What a text was probably meant to be, by the noun or the key."""
 _WRITING = {
@@ -207,6 +230,8 @@ _WRITING = {
     "function name": "words joined by dots, without brackets or ${{ }}",
     "header name": "letters, digits and dashes",
     "error code": "letters, digits and _",
+    "topic": "letters, digits, dots, dashes and _",
+    "bound": "a bound is counted: max: 100, or max: ${{ len(input.items) }}",
 }
 _BY_KEYWORD: dict[str, Callable[[Verdict], Finding]] = {
     "type": _wrong_type,

@@ -1,0 +1,134 @@
+"""A run as JSON: what the command line and the HTTP API say of it. The names here are an interface: add, never rename.
+
+This room must not know terminals, HTTP or stores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from saga.interpreter.access import AuditRecord
+from saga.interpreter.codec import SPELLINGS
+from saga.interpreter.machine.events import FORWARD
+from saga.interpreter.machine.state import UndoState
+from saga.interpreter.standing import rfc3339, standing
+from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow
+from saga.interpreter.timeline import Entry, Timeline, Track, Try
+from saga.schema.definition import Definition, Step
+from saga.schema.values import load
+
+
+def run_record(run: RunRow) -> dict[str, Any]:
+    """What a list says of a run."""
+    return {
+        "run": run.address,
+        "id": str(run.id),
+        "saga": run.saga,
+        "version": run.version,
+        "status": standing(run).word,
+        "business_status": run.shown,
+        "outcome": run.outcome,
+        "rollback": "incomplete" if run.incomplete else None,
+        "waiting_for": list(run.waiting) if run.owner is None else [],
+        "held_for": run.hold,
+        "problem": None if run.problem is None else load(run.problem),
+        "input": load(run.input),
+        "output": None if run.output is None else load(run.output),
+        "error": None if run.error is None else load(run.error),
+        "labels": load(run.labels),
+        "due": rfc3339(run.due),
+        "started_at": rfc3339(run.created_at),
+        "ended_at": rfc3339(run.closed_at),
+        "in_hand": run.owner is not None and run.owner_alive,
+    }
+
+
+def audit_record(record: AuditRecord) -> dict[str, Any]:
+    """What the audit says of one change."""
+    return {
+        "number": record.id,
+        "at": rfc3339(record.at),
+        "who": record.who,
+        "via": record.via,
+        "action": record.action,
+        "run": record.address,
+        "run_id": None if record.run is None else str(record.run),
+        "what": record.what,
+        "before": record.before,
+        "after": record.after,
+    }
+
+
+def story_record(run: RunRow, timeline: Timeline) -> dict[str, Any]:
+    """What `show` says of a run: the list's words, and every step."""
+    return run_record(run) | {"steps": [_step(timeline, step) for step in timeline.steps()]}
+
+
+def _step(timeline: Timeline, step: Step) -> dict[str, Any]:
+    mine, track = timeline.mine(step), timeline.tracks[step.index]
+    return {
+        "step": step.name,
+        "verb": step.verb.value,
+        "inside": list(step.path),
+        "finally": step.index >= len(timeline.definition.steps),
+        "pivot": step.pivot,
+        "optional": step.optional,
+        "status": mine.progress.name.lower(),
+        "began_at": rfc3339(track.began),
+        "ended_at": rfc3339(track.ended),
+        "attempts": [_try(each) for each in track.tries],
+        "output": mine.output,
+        "error": mine.error,
+        "undo": _undo(mine.undo, track),
+    }
+
+
+def _try(each: Try) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "attempt": each.number,
+        "began_at": rfc3339(each.began),
+        "ended_at": rfc3339(each.ended),
+        "answer": each.word or None,
+    }
+    if each.code:
+        record |= {"code": each.code, "message": each.message}
+    return record if each.undo == FORWARD else {"action": each.undo, **record}
+
+
+def _undo(undo: UndoState | None, track: Track) -> dict[str, Any] | None:
+    if undo is None:
+        return None
+    return {
+        "status": undo.stage.name.lower(),
+        "began_at": rfc3339(track.undo_began),
+        "ended_at": rfc3339(track.undo_ended),
+        "attempts": [_try(each) for each in track.undo_tries],
+        "note": undo.note,
+    }
+
+
+def archive_record(
+    run: RunRow, journal: Sequence[Row], inbox: Sequence[InboxRow], outbox: Sequence[OutboxRow]
+) -> dict[str, Any]:
+    """Everything that is kept of a run; journal rows as they are stored."""
+    return run_record(run) | {
+        "journal": [_stored(row) for row in journal],
+        "messages": [_stored(row) for row in inbox],
+        "sent": [_stored(row) for row in outbox],
+    }
+
+
+def _stored(row: Row | InboxRow | OutboxRow) -> dict[str, Any]:
+    record = row._asdict() | {"data": load(row.data)}
+    del record["run"]
+    return record
+
+
+def event_record(definition: Definition, entry: Entry) -> dict[str, Any]:
+    """One journal row."""
+    row = entry.row
+    record: dict[str, Any] = {"seq": row.seq, "at": rfc3339(row.at), "event": SPELLINGS[type(entry.event)].word}
+    if row.step >= 0:
+        record |= {"step": definition.node(row.step).name, "attempt": row.attempt}
+    return record | {"data": load(row.data)}

@@ -1,0 +1,99 @@
+"""What services and people do to a run: signals, and the operator's verbs. Everything goes through the client."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from saga.interpreter.machine.events import (
+    CancelRequested,
+    OperatorRequest,
+    PauseRequested,
+    ResumeRequested,
+    RetryRequested,
+    StepResolved,
+    StepSkipped,
+    TerminateRequested,
+)
+from saga.schema.values import Value
+from saga.server.answers import json_answer
+from saga.server.endpoints import NoQuery
+from saga.server.house import Call
+from saga.server.models import MayReason, MustReason, Resolution
+from saga.server.runs import find
+
+
+class SignalQuery(BaseModel):
+    """How a signal counts."""
+
+    model_config = ConfigDict(extra="forbid")
+    key: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=200,
+            pattern=r"^\S+$",
+            description="Counts once: a second signal of this name and key to the run is a duplicate.",
+        ),
+    ] = None
+
+
+async def signal(call: Call[SignalQuery, Value]) -> Response:
+    """Sends a signal: the body is its payload."""
+    run, name = await find(call), call.path["signal"]
+    answer = await call.client.signal(run, name, call.body, call.query.key or call.effect_key)
+    call.house.metrics.signalled(answer)
+    works = await call.client.somebody_works_on(run)
+    return json_answer({"run": run.address, "signal": name, "answer": answer, "worked_on": works}, 202)
+
+
+async def cancel(call: Call[NoQuery, MayReason]) -> Response:
+    """Stops a run and undoes what it did."""
+    return await _ask(call, CancelRequested(0, 0, call.caller.name, call.body.reason))
+
+
+async def retry(call: Call[NoQuery, MayReason]) -> Response:
+    """Lets a stuck run go on."""
+    return await _ask(call, RetryRequested(0, 0, call.caller.name, call.body.reason))
+
+
+async def pause(call: Call[NoQuery, MayReason]) -> Response:
+    """Lets a run open nothing new."""
+    return await _ask(call, PauseRequested(0, 0, call.caller.name, call.body.reason))
+
+
+async def resume(call: Call[NoQuery, MayReason]) -> Response:
+    """Lets a paused run go on."""
+    return await _ask(call, ResumeRequested(0, 0, call.caller.name, call.body.reason))
+
+
+async def terminate(call: Call[NoQuery, MustReason]) -> Response:
+    """Ends a run now, undoing nothing."""
+    return await _ask(call, TerminateRequested(0, 0, call.caller.name, call.body.reason))
+
+
+async def skip(call: Call[NoQuery, MustReason]) -> Response:
+    """Lets a run go on without a step."""
+    return await _ask(call, StepSkipped(0, 0, call.caller.name, call.body.reason, call.path["step"]))
+
+
+async def resolve(call: Call[NoQuery, Resolution]) -> Response:
+    """Tells a run how a step really ended."""
+    told = call.body
+    request = StepResolved(0, 0, call.caller.name, told.reason, call.path["step"])
+    if "ok" in told.model_fields_set:
+        request.output = told.ok
+    elif "rejected" in told.model_fields_set:
+        request.how, request.code = "rejected", told.rejected
+    else:
+        request.how = "undone"
+    return await _ask(call, request)
+
+
+async def _ask(call: Call[NoQuery, Any], request: OperatorRequest) -> Response:
+    run = await find(call)
+    await call.client.operate(run, request, call.effect_key)
+    works = await call.client.somebody_works_on(run)
+    return json_answer({"run": run.address, "request": "accepted", "worked_on": works}, 202)
