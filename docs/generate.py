@@ -27,7 +27,11 @@ from saga.server.table import ENDPOINTS
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 PICTURES = {
-    **{f"{path.stem}.svg": ("render", f"sagas/{path.name}") for path in sorted((ROOT / "sagas").glob("*.yaml"))},
+    **{
+        f"{path.stem}.svg": ("render", f"sagas/{path.name}")
+        for path in sorted((ROOT / "sagas").glob("*.yaml"))
+        if "." not in path.stem
+    },
     "checkout-failure.svg": ("render", "sagas/checkout.yaml", "--failure", "charge_payment"),
 }
 _PART = re.compile(r"(<!-- generated: (?P<what>[^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
