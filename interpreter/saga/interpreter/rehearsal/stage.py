@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import cast
 from uuid import UUID
 
-from saga.interpreter.beginning import beginning_of
+from saga.interpreter.beginning import Beginning, beginning_of
 from saga.interpreter.client import Client, Story
 from saga.interpreter.definitions import Definitions
 from saga.interpreter.deliveries import Deliveries
@@ -98,6 +98,10 @@ class Stage:
     async def story(self, run: RunRow) -> Story:
         """What happened to a run."""
         return await self.client.story(run)
+
+    async def beginning(self, run: RunRow) -> Beginning:
+        """What a run began with."""
+        return await beginning_of(self._store, run)
 
     async def undelivered(self, run: UUID) -> list[str]:
         """Why what a run sent could not be delivered."""
