@@ -171,7 +171,7 @@ class Stage:
     async def _claimed(self, engine: Engine) -> list[Claimed]:
         """What is due. A run whose workers keep dying is worked on alone (semantics.md 16)."""
         claimed = await self._store.claim(self._worker, _AT_ONCE)
-        if claimed or engine.live or not await self._store.due_alone(self._worker):
+        if claimed or engine.live or not await self._store.is_due(self._worker, alone=True):
             return claimed
         return await self._store.claim(self._worker, 1, alone=True)
 
