@@ -382,4 +382,4 @@ def test_children_messages_tasks_and_races() -> None:
     assert (definition.queue, definition.limit) == ("warehouse", 50)
     assert definition.schedule is not None
     assert definition.schedule.cron == "0 6 * * *"
-    assert set(definition.invariants) == {"paid_or_given_back", "ask_first"}
+    assert {invariant.name for invariant in definition.invariants} == {"paid_or_given_back", "ask_first"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -74,7 +75,7 @@ def test_any_text_can_be_escaped(text: str) -> None:
 
 @given(texts)
 def test_any_text_can_stand_in_quotes_inside(text: str) -> None:
-    quoted = dump(text).replace("\\b", "\\u0008").replace("\\f", "\\u000c")
+    quoted = re.sub(r"\\(.)", lambda found: {"b": "\\u0008", "f": "\\u000c"}.get(found[1], found[0]), dump(text))
     assert evaluate(f"${{{{ {quoted} }}}}") == text
 
 

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-FILES = ("checkout.yaml", "refund.yaml", "actions.py")
+FILES = ("checkout.yaml", "refund.yaml", "actions.py", "ledger.py")
 _INSTALLED = Path(__file__).with_name("example")
 _IN_THE_REPOSITORY = Path(__file__).parents[3] / "sagas"
 """An installation that is edited in place has the files where they are written."""
