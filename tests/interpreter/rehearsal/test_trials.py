@@ -69,7 +69,7 @@ def test_coverage_names_what_no_case_meets() -> None:
     assert [each.name for each in found.missed] == [
         "payment.on_timeout",
         "reserve undone",
-        "payment timed out",
+        "payment: on_timeout",
         "pack undone",
     ]
     assert [each.line for each in found.missed] == [17, 10, 15, 18]

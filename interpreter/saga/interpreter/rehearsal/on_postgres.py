@@ -1,9 +1,10 @@
 """The same cases on the real store: a scratch database whose clock is the rehearsal's.
 
-In that database `clock_timestamp()` and `now()` are functions of our own, found before those of Postgres, which read
-one row; the row is set before each statement when the time has changed. So every statement of the store, and every
-default of its tables, goes by virtual time, and a case must go exactly as it goes in memory. What stays real and is not
-tested here: lease renewal, the doorbell, and several workers at once. This room must not know how results are printed.
+In that database `clock_timestamp()`, `now()` and their kin are functions of our own, found before those of Postgres,
+which read one row; the row is set before each statement when the time has changed. So every statement of the store, and
+every default of its tables, goes by virtual time, and a case must go exactly as it goes in memory. What stays real and
+is not tested here: lease renewal, the doorbell, and several workers at once. This room must not know how results are
+printed.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ INSERT INTO saga_rehearsal.hand VALUES (pg_catalog.now());
 CREATE FUNCTION saga_rehearsal.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
   AS 'SELECT at FROM saga_rehearsal.hand';
 CREATE FUNCTION saga_rehearsal.now() RETURNS timestamptz LANGUAGE sql STABLE
+  AS 'SELECT at FROM saga_rehearsal.hand';
+CREATE FUNCTION saga_rehearsal.statement_timestamp() RETURNS timestamptz LANGUAGE sql STABLE
+  AS 'SELECT at FROM saga_rehearsal.hand';
+CREATE FUNCTION saga_rehearsal.transaction_timestamp() RETURNS timestamptz LANGUAGE sql STABLE
   AS 'SELECT at FROM saga_rehearsal.hand';
 """
 

@@ -39,7 +39,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._frozen = 0
         self._thawed = ExitStack()
         self.begins = begins
-        self._real = 0
+        self._real = 0.0
         super().__init__(_Selector(self))
 
     def time(self) -> float:
@@ -53,7 +53,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     @property
     def real(self) -> int:
         """How much of the time that has passed was real, because real actions were running: microseconds."""
-        return self._real + round((self.time() - self._passed) * 1_000_000)
+        return round((self._real + self.time() - self._passed) * 1_000_000)
+
+    @property
+    def moment(self) -> int:
+        """Now, without the real time: it moves by jumps only. Microseconds since the Unix epoch."""
+        return self.begins + round((self._passed - self._real) * 1_000_000)
 
     @contextmanager
     def flowing(self) -> Iterator[None]:
@@ -66,7 +71,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         finally:
             self._flowing -= 1
             if not self._flowing:
-                self._real, self._passed, self._since = self.real, self.time(), None
+                now = self.time()
+                self._real += now - self._passed
+                self._passed, self._since = now, None
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
