@@ -19,6 +19,8 @@ from saga.schema.problem_formats import FORMATS, Format, render_problems
 from saga.schema.problems import DefinitionProblems, Problem, in_order
 from saga.schema.yaml_text.source import MAX_BYTES, decode
 
+_BESIDE = (".test.yaml", ".test.yml", ".invariants.yaml")
+"""How the names of files end that stand beside a saga."""
 _LOUD_WHEN_EMPTY = ("json", "sarif")
 """Formats in which no problem is a text, too."""
 
@@ -49,9 +51,15 @@ def validate(paths: tuple[Path, ...], form: str, as_json: bool, strict: bool) ->
 
 
 def saga_files(paths: Sequence[Path]) -> list[Path]:
-    """The files meant. A folder stands for the saga files of its project that lie in it."""
+    """The files meant. A folder stands for the saga files of its project that lie in it.
+
+    What stands beside a saga (its tests, its invariants) is left out, so that a shell's ``*.yaml`` will do.
+    """
     found = [file for path in paths or [Path()] for file in (_files_in(path) if path.is_dir() else [path])]
-    return list(dict.fromkeys(found))
+    sagas = [file for file in dict.fromkeys(found) if not file.name.endswith(_BESIDE)]
+    if not sagas:
+        raise usage(f"{found[0]} is no saga but stands beside one", "`saga test` checks and plays tests")
+    return sagas
 
 
 def _files_in(folder: Path) -> list[Path]:
