@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from saga.interpreter.proving.choices import Choices, Fact, Question, Unknown
-from saga.interpreter.proving.domains import SOMETHING, Tests, candidates, schema_below
+from saga.interpreter.proving.domains import SOMETHING, Asked, candidates, schema_below
 from saga.schema.expressions import Expression, ExpressionFailed, compile_expression
 from saga.schema.expressions.syntax import read
 from saga.schema.values import Value
@@ -37,11 +37,11 @@ class Oracle:
         self.choices = Choices({}, ())
         self._schemas = schemas
         """JSON Schema by `Unknown.kind`."""
-        self._tests: dict[str, Tests] = {}
+        self._tests: dict[str, Asked] = {}
 
-    def tests(self, name: str) -> Tests:
+    def tests(self, name: str) -> Asked:
         """What is asked of values whose path ends in that name."""
-        return self._tests.setdefault(name, Tests())
+        return self._tests.setdefault(name, Asked())
 
     def part(self, value: Unknown, keys: Sequence[str], name: str) -> Value:
         """A part of an unknown value, chosen once. ``name``: the last of the path that asks."""
