@@ -4,7 +4,7 @@
     .venv/bin/python docs/generate.py --check    only says which of them are not up to date
 
 In a page such a part stands between ``<!-- generated: KIND ARGUMENTS -->`` and ``<!-- end -->``. Everything is asked of
-the command ``saga`` itself: its JSON Schema, its explanations, its options, its pictures.
+the program itself: its JSON Schema, its explanations, its options, its pictures, its table of HTTP addresses.
 """
 
 from __future__ import annotations
@@ -20,11 +20,18 @@ import click
 from click.testing import CliRunner
 
 from saga.cli.main import SECTIONS, cli
+from saga.server.openapi import make
+from saga.server.problems import KINDS
+from saga.server.table import ENDPOINTS
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 PICTURES = {
-    "checkout.svg": ("render", "sagas/checkout.yaml"),
+    **{
+        f"{path.stem}.svg": ("render", f"sagas/{path.name}")
+        for path in sorted((ROOT / "sagas").glob("*.yaml"))
+        if "." not in path.stem  # tests and invariants stand beside their saga
+    },
     "checkout-failure.svg": ("render", "sagas/checkout.yaml", "--failure", "charge_payment"),
 }
 _PART = re.compile(r"(<!-- generated: (?P<what>[^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -48,7 +55,7 @@ def made() -> Iterator[tuple[Path, str]]:
     for name, arguments in PICTURES.items():
         yield DOCS / "pictures" / name, saga(*arguments, "--format", "svg")
     shown: set[str] = set()
-    for path in sorted(DOCS.glob("reference/*.md")):
+    for path in sorted(DOCS.rglob("reference/**/*.md")):
         text = path.read_text("utf-8")
         if _PART.search(text):
             new = _PART.sub(lambda match: f"{match[1]}\n{_part(match['what'])}\n{match[3]}", text)
@@ -56,7 +63,7 @@ def made() -> Iterator[tuple[Path, str]]:
             yield path, new
     missing = {key for each in _maps().values() for key in each.get("properties", {})} - shown
     if missing:
-        raise SystemExit(f"no table of docs/reference/language.md has the keys {sorted(missing)}")
+        raise SystemExit(f"no table of docs/reference/language has the keys {sorted(missing)}")
 
 
 def saga(*arguments: str) -> str:
@@ -88,6 +95,55 @@ def _keys(*wanted: str) -> str:
             must = " Required." if key in required else ""
             lines.append(f"| `{key}` | {_kind(schema)} | {_meaning(schema)}{must} |")
     return "\n".join([*lines, ""])
+
+
+def _test_keys(name: str) -> str:
+    """The keys of a map of test files, as a table."""
+    found = _test_maps()[name]
+    lines = ["| key | value | meaning |", "|---|---|---|"]
+    for key, schema in found["properties"].items():
+        must = " Required." if key in found.get("required", []) else ""
+        lines.append(f"| `{key}` | {_kind(schema)} | {_meaning(schema)}{must} |")
+    return "\n".join([*lines, ""])
+
+
+def _test_maps() -> dict[str, dict[str, Any]]:
+    """Every map of the schema of test files, and the file itself as ``file``."""
+    schema: dict[str, Any] = json.loads(saga("schema", "--test"))
+    return {"file": schema, **schema["$defs"]}
+
+
+def _places(key: str) -> str:
+    """Beside which verbs a key stands, or what stands beside a verb."""
+    maps = {name: each for name, each in _maps().items() if "properties" in each}
+    steps = {_verb(name): each["properties"] for name, each in maps.items() if each["title"] == "step"}
+    verbs = [verb for verb, properties in steps.items() if key in properties and verb != key]
+    finals = [each["properties"] for each in maps.values() if each["title"] == "finally step"]
+    others = [page for page, name in _ELSEWHERE.items() if key in maps[name]["properties"]]
+    others += ["finally"] if any(key in properties for properties in finals) else []
+    elsewhere = ", ".join(f"[{page}]({page}.md)" for page in others)
+    if key in steps:
+        beside = [other for other in steps[key] if other != key and (DOCS / f"reference/language/{other}.md").exists()]
+        found = [f"Beside it: {' · '.join(f'[{other}]({other}.md)' for other in beside)}."]
+        found += [f"Also in {elsewhere}."] if elsewhere else []
+    else:
+        found = [f"Beside {', '.join(f'[{verb}]({verb}.md)' for verb in verbs)}."] if verbs else []
+        found += [f"In {elsewhere}."] if elsewhere else []
+    return "\n\n".join(found) + "\n"
+
+
+_ELSEWHERE = {
+    "compensate": "CallCompensation",
+    "signals": "TooLate",
+    "webhooks": "StartWebhook",
+    "schedule": "Schedule",
+}
+"""Pages of other maps that share keys with steps, and the map."""
+
+
+def _verb(name: str) -> str:
+    """The verb of a kind of step, by the name of its map."""
+    return {"GroupStep": "steps"}.get(name, name.removesuffix("Step").lower())
 
 
 def _maps() -> dict[str, dict[str, Any]]:
@@ -126,7 +182,11 @@ def _titled(schema: dict[str, Any]) -> str:
 
 
 def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
-    return _maps()[schema["$ref"].removeprefix("#/$defs/")] if "$ref" in schema else schema
+    if "$ref" not in schema:
+        return schema
+    name = schema["$ref"].removeprefix("#/$defs/")
+    found = _maps()
+    return found[name] if name in found else _test_maps()[name]
 
 
 # -- commands
@@ -178,7 +238,55 @@ def _plain(text: str) -> str:
     return re.sub(r"([<>*_`])", r"\\\1", text)
 
 
-_KINDS: dict[str, Callable[..., str]] = {"keys": _keys, "commands": _commands, "errors": _errors}
+# -- HTTP
+
+
+def _addresses(group: str) -> str:
+    """The addresses of one group of the route table."""
+    lines = ["| address | what it does | scope | answers |", "|---|---|---|---|"]
+    for endpoint in ENDPOINTS:
+        if endpoint.group == group:
+            codes = dict.fromkeys(answer.status for answer in endpoint.answers)
+            codes |= dict.fromkeys(KINDS[code].status for code in endpoint.problems)
+            scope = f"`{endpoint.scope}`" if endpoint.scope else ""
+            told = ", ".join(map(str, codes))
+            lines.append(f"| `{endpoint.method} {endpoint.path}` | {endpoint.summary} | {scope} | {told} |")
+    return "\n".join(lines)
+
+
+def _parameters(name: str) -> str:
+    """The parameters of one address, by its operation's name."""
+    (operation,) = (
+        operation
+        for methods in make(ENDPOINTS, "")["paths"].values()
+        for operation in methods.values()
+        if operation["operationId"] == name
+    )
+    lines = ["| parameter | meaning |", "|---|---|"]
+    for each in operation["parameters"]:
+        if each["in"] == "query":
+            lines.append(f"| `{each['name']}` | {each['description']} |")
+    return "\n".join(lines)
+
+
+def _problems() -> str:
+    """Every code of a problem document."""
+    lines = ["| code | status | meaning | what to do |", "|---|---|---|---|"]
+    for code, kind in sorted(KINDS.items(), key=lambda item: (item[1].status, item[0])):
+        lines.append(f"| `{code}` | {kind.status} | {kind.title} | {kind.move} |")
+    return "\n".join(lines)
+
+
+_KINDS: dict[str, Callable[..., str]] = {
+    "keys": _keys,
+    "places": _places,
+    "test-keys": _test_keys,
+    "commands": _commands,
+    "errors": _errors,
+    "addresses": _addresses,
+    "parameters": _parameters,
+    "problems": _problems,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,10 +10,10 @@ OUT_OF_STOCK = "unicorn"
 
 
 @action("warehouse.pick")
-def pick(order_id: str, product: str, context: StepContext, quantity: int | None = None) -> Answer:
+def pick(order_id: str, product: str, quantity: int, context: StepContext) -> Answer:
     if product == OUT_OF_STOCK:
         raise Rejected("sold_out", f"there is no {product} left")
-    return write(context, order_id, f"picked: {product}", shelf=f"shelf of {product}", quantity=quantity or 1)
+    return write(context, order_id, f"picked: {product}", shelf=f"shelf of {product}", quantity=quantity)
 
 
 @action("warehouse.put_back")

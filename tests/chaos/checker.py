@@ -264,6 +264,8 @@ def _answers(evidence: Evidence) -> Iterator[str]:
 
 
 def _was_rejected(event: ActionRejected, calls: list[dict[str, Any]]) -> bool:
+    if event.code == "not_tried":  # stopped before it began
+        return all(call["attempt"] != event.attempt for call in calls)
     codes = {"unreachable", "attempt_timeout"}
     for call in calls:
         code = "already_undone" if call["effect"] == "refused" else call["word"].removeprefix("reject:")

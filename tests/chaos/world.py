@@ -86,7 +86,7 @@ class Forge:
                 await asyncio.sleep(0.02)
 
     def at_work(self, pid: int) -> bool:
-        """Whether a worker is there and has enlisted: before that there is nothing to lose with it."""
+        """Whether a worker is there and has enlisted: until then there is nothing to lose with it."""
         return pid in self.alive and self._logs[pid].exists() and " begun" in self._logs[pid].read_text()
 
     def send(self, pid: int, number: signal.Signals) -> None:

@@ -130,3 +130,55 @@ def test_a_step(monkeypatch: pytest.MonkeyPatch, events: list[Event], step: str,
 def test_a_step_that_nobody_can_perform() -> None:
     assert look([], "action:a.b").steps["reserve"] == StepLook(StepState.STUCK, "no action a.b")
     assert look(TO_THE_WAIT, "action:a.b").steps["await_payment"].state is StepState.WAITING
+
+
+LOOPS = """\
+saga: v1
+name: shop
+version: 1
+id: x
+input: {items: {type: array}}
+signals: {yes: {payload: {}}}
+steps:
+  pack_all:
+    each: ${{ input.items }}
+    max: 10
+    at_once: 2
+    steps:
+      pack: {call: a.b, compensate: none}
+  ask:
+    repeat: {max: 3, until: steps.answer.output is not None}
+    steps:
+      answer:
+        wait: {signal: yes, timeout: 1h}
+        on_timeout: continue
+    on_max: continue
+"""
+
+
+def test_a_loop_says_how_far_it_has_come_and_a_step_in_it_how_often() -> None:
+    definition = load(LOOPS.replace("yes", "agreed"), "loops.yaml")
+    state, _ = machine.start(definition, UUID(int=1), "shop/x", {"items": ["a", "b", "c"]}, 0)
+
+    def steps(*events: Event) -> dict[str, StepLook]:
+        for event in events:
+            machine.transition(definition, state, event)
+        return dict(overlay(definition, state, status=machine.status(state), held=None, now=0).steps)
+
+    assert steps() == {
+        "pack_all": StepLook(StepState.RUNNING, "0 of 3 items"),
+        "pack": StepLook(StepState.RUNNING, "all 2"),
+    }
+    assert steps(ActionSucceeded(1, Ref(1, (1,)), 1, None)) == {
+        "pack_all": StepLook(StepState.RUNNING, "1 of 3 items"),
+        "pack": StepLook(StepState.RUNNING, "2 of 3"),
+    }
+    asked = steps(ActionSucceeded(2, Ref(1, (0,)), 1, None), ActionSucceeded(3, Ref(1, (2,)), 1, None))
+    assert asked["pack_all"] == StepLook(StepState.DONE, "3 of 3 items")
+    assert asked["pack"] == StepLook(StepState.DONE, "all 3")
+    assert asked["ask"] == StepLook(StepState.RUNNING, "round 1 of at most 3")
+    assert asked["answer"].state is StepState.WAITING
+    due = state.timers[Timer("wait", Ref(3, (0,)))]
+    later = steps(TimerFired(due, Timer("wait", Ref(3, (0,)))))
+    assert later["ask"] == StepLook(StepState.RUNNING, "round 2 of at most 3")
+    assert later["answer"] == StepLook(StepState.WAITING, "1 of 2")

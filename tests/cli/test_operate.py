@@ -179,3 +179,21 @@ def test_terminate_needs_a_reason_and_undoes_nothing(waiting):
     assert (shown["status"], shown["outcome"], waiting.effects()) == ("terminated", "terminated", effects)
     assert "ticket 9" in waiting("show", "o-1", "--events").out
     assert waiting("terminate", "o-1", "--reason", "again").code == 7
+
+
+def test_the_audit_says_who_changed_what(saga):
+    saga("run", "shop.yaml", "-i", "order_id=o-1", "-i", "amount=12.5", "--detach")
+    saga("cancel", "o-1", "--reason", "changed my mind")
+    told = saga("show", "o-1", "--audit", "--json").json
+    assert [(record["action"], record["via"]) for record in told["records"]] == [("cancel", "cli"), ("start", "cli")]
+    assert told["records"][0]["what"]["reason"] == "changed my mind"
+    assert told["records"][0]["after"]["answer"] == "accepted"
+    shown = saga("show", "o-1", "--audit")
+    assert shown.code == 0
+    assert "changed my mind" in shown.out
+
+
+def test_a_run_in_the_foreground_is_recorded_too(saga):
+    saga("run", "steps.yaml", "-i", "id=r-1")
+    told = saga("show", "r-1", "--audit", "--json").json
+    assert [(record["action"], record["after"]) for record in told["records"]] == [("start", {"created": True})]

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("docs", "docs/tutorial", "docs/how-to", "docs/reference", "docs/explanation")
+FOLDERS = ("docs", "docs/tutorial", "docs/how-to", "docs/reference", "docs/reference/language", "docs/explanation")
 """Where the pages are; those of docs/decisions are notes of the makers, and only their links are checked."""
 
 _FENCE = re.compile(r"^(?P<fence>`{3,})(?P<info>[^`\n]*)\n(?P<text>.*?)^(?P=fence)[ ]*$", re.MULTILINE | re.DOTALL)

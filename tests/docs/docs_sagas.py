@@ -46,6 +46,10 @@ FILE_KEYS = (
     "deadline",
     "webhooks",
     "finally",
+    "queue",
+    "limits",
+    "schedule",
+    "invariants",
 )
 """Keys of a file; a fragment without any of these and `output` is the inside of `steps:`."""
 

@@ -25,6 +25,8 @@ PATIENCE = 30.0
 HOME = "/home/ada"
 """How pages call the folder in which they are played."""
 _UNTIL_QUIET = 3.0
+_PYTEST = "-p no:asyncio -p no:cacheprovider"
+"""A user need not have the plugins of this repository."""
 
 
 @dataclass
@@ -158,7 +160,7 @@ class Story:
         """What a user has: nothing of this machine's own settings of saga, and the command on the path."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("SAGA_", "PYTEST_", "COV_"))}
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
-        user = {"LOGNAME": "ada", "TZ": "UTC", "NO_COLOR": "1", "COLUMNS": "100", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        user = {"LOGNAME": "ada", "TZ": "UTC", "NO_COLOR": "1", "COLUMNS": "100", "PYTEST_ADDOPTS": _PYTEST}
         return kept | user | {"PATH": path, "SAGA_DATABASE_URL": self._url}
 
 

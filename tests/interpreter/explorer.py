@@ -1,8 +1,8 @@
 """Walks every reachable state of a saga and checks what saga promises (`promises`) on every edge.
 
 Actions answer ok, rejected or unknown, or are lost with their worker; tasks and children answer from afar; signals come
-early, late and twice; every timer fires; cancel comes anywhere; a stuck run is retried, skipped over or resolved.
-Time is abstract: an event happens when the timer it belongs to is due, and states that differ only in time are the same
+early, late and twice; every timer fires; cancel comes anywhere; a stuck run is retried, skipped over or resolved. Time
+is abstract: an event happens when the timer it belongs to is due, and states that differ only in time are the same
 state. Bounds: two signals a name, one cancel, one operator's request; retry budgets are scaled down to two tries, undo
 is stuck after three. Loops go round as often as the input says: the tests use 0, 1 and 2.
 """
@@ -37,8 +37,8 @@ from saga.interpreter.machine.events import (
     TaskAnswered,
     TimerFired,
 )
-from saga.interpreter.machine.state import Phase, Trial, Trouble
-from saga.schema.definition import Definition, Retry, Step
+from saga.interpreter.machine.state import Phase, State, Trial, Trouble
+from saga.schema.definition import Definition, Retry, Step, UndoKind
 from saga.schema.values import Value
 
 RUN = UUID(int=7)
@@ -71,6 +71,7 @@ class Explorer:
     """``outputs``: what a step may answer (default: one text); ``payloads``: what a signal may carry.
 
     ``codes``: what a step may be rejected with (default: ``refused``). ``pauses``: whether people pause and resume.
+    ``smooth``: undos answer ok, and the worker is lost once; with one try an action that keeps big sagas small.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Explorer:
         signals: int = SIGNALS_PER_NAME,
         codes: Mapping[str, Sequence[str]] | None = None,
         pauses: bool = False,
+        smooth: bool = False,
     ) -> None:
         self.definition = scaled(definition)
         self.given = given
@@ -90,6 +92,7 @@ class Explorer:
         self.codes = codes or {}
         self.signals = signals
         self.pauses = pauses
+        self.smooth = smooth
         self._reads_errors = "error" in definition.text
         self.nodes: list[Node] = []
         self.endings: set[tuple[str, str]] = set()
@@ -98,6 +101,7 @@ class Explorer:
     def begin(self) -> Node:
         """The state in which a run begins."""
         state, wanted = machine.start(self.definition, RUN, f"{self.definition.name}/x", self.given, 0)
+        self._note_end(state)
         return Node(state, observe(self.definition, Ledger(), None, state, wanted), wanted, None, None)
 
     def follow(self, node: Node, event: Event) -> Node:
@@ -105,13 +109,18 @@ class Explorer:
         state = node.state.copy()
         wanted = machine.transition(self.definition, state, event)
         ledger = observe(self.definition, node.ledger, event, state, wanted)
+        if not self.smooth:
+            ledger = replace(ledger, lost=False)
         after = Node(state, ledger, wanted, node, event)
         for promise, holds in promises(self.definition, node, after):
             if not holds:
                 raise Broken(f"{promise}\n{story(self.definition, after)}")
+        self._note_end(state)
+        return after
+
+    def _note_end(self, state: State) -> None:
         if state.phase is Phase.ENDED:
             self.endings.add((machine.status(state).word, state.outcome or ""))
-        return after
 
     def walk(self, limit: int = 2_000_000) -> None:
         """Visits every reachable state. Raises Broken."""
@@ -126,7 +135,7 @@ class Explorer:
         self._always_can_end()
 
     def _visit(self, node: Node, waiting: deque[int]) -> int:
-        mark = (machine.fingerprint(node.state, errors=self._reads_errors), node.ledger)
+        mark = (machine.fingerprint(node.state, 1 if self.smooth else 3, errors=self._reads_errors), node.ledger)
         known = self._known.get(mark)
         if known is not None:
             return known
@@ -145,7 +154,7 @@ class Explorer:
         for ref, trial in machine.running(state):
             yield from self._answers(at, ledger.messages + 1, ref, trial)
         attempts = machine.open_attempts(self.definition, state)
-        if attempts:
+        if attempts and not (self.smooth and ledger.lost):
             yield AttemptsLost(at, tuple(attempts))
         for timer, due in state.timers.items():
             yield TimerFired(max(at, due), timer)
@@ -165,6 +174,12 @@ class Explorer:
 
     def _answers(self, at: int, number: int, ref: Ref, trial: Trial) -> Iterator[Event]:
         step, attempt = self.definition.node(ref.step), trial.attempt
+        if ref.undo != FORWARD and self.smooth:
+            if step.undo.kind is UndoKind.CHILD:
+                yield ChildEnded(at, number, ref, "compensated", "undone")
+            else:
+                yield ActionSucceeded(at, ref, attempt, "undone")
+            return
         outputs = self.outputs.get(step.name, ("done",)) if ref.undo == FORWARD else ("undone",)
         codes = self.codes.get(step.name, ("refused",)) if ref.undo == FORWARD else ("refused",)
         if not trial.remote:

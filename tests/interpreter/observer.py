@@ -73,6 +73,8 @@ class Ledger:
     cancelled: bool = False
     operated: bool = False
     pauses: int = 0
+    lost: bool = False
+    """The worker was lost once."""
 
     def position(self, ref: Ref) -> int | None:
         """Which effect it was, counted from 0."""
@@ -117,6 +119,7 @@ def _heard(definition: Definition, ledger: Ledger, event: Event) -> Ledger:
             if code in definition.node(ref.step).undo.actions[ref.undo].done_on:
                 ledger = replace(ledger, undone=ledger.undone | {ref})
         case AttemptsLost(attempts=attempts):
+            ledger = replace(ledger, lost=True)
             for ref, _ in attempts:
                 ledger = _maybe(ledger, ref)
         case _:

@@ -94,11 +94,17 @@ def _of_undoing(definition: Definition, before: Node, after: Node) -> Iterator[P
                 for other in after.ledger.later(place)
                 if other in after.ledger.happened
                 and is_inside(definition, container, other)
-                and (leaving.everything or other not in after.ledger.sure)
+                and (
+                    any(is_inside(definition, each, other) for each in leaving.wholly) or other not in after.ledger.sure
+                )
                 and not _is_over(after.state, other)
                 and (definition.compensation.order == "reverse" or _follows(definition, place, other))
             ]
             yield "undo goes in reverse order of start", not late
+
+
+def _is_wholly_left(definition: Definition, leaving: Leaving, place: Ref) -> bool:
+    return any(is_inside(definition, container, place) for container in leaving.wholly)
 
 
 def _is_over(state: State, place: Ref) -> bool:
@@ -169,9 +175,14 @@ def _of_blocks(definition: Definition, after: Node) -> Iterator[Promise]:
         if mine.progress is Progress.OK and step.verb is Verb.EACH:
             whole = isinstance(mine.output, list) and len(mine.output) == len(block.items)
             yield "a loop gives one element for each item", whole
+        if mine.progress is Progress.CAUGHT and mine.way in {catch.way for catch in step.catches if catch.undo}:
+            inside = [ref for ref in after.ledger.happened if is_inside(definition, place, ref)]
+            undone = all(_is_over(after.state, ref) for ref in inside)
+            yield "a catch with undo leaves nothing of its block", undone or after.ledger.operated
         if mine.progress in (Progress.OK, Progress.CAUGHT, Progress.TIMED_OUT, Progress.PASSED_OVER):
-            inside = [ref for ref, _ in machine.running(after.state) if is_inside(definition, place, ref)]
-            still = inside and after.state.phase is Phase.FORWARD
+            attempts = [ref for ref, _ in machine.running(after.state) if ref.undo == FORWARD]
+            at_work = any(is_inside(definition, place, ref) for ref in attempts)
+            still = at_work and after.state.phase is Phase.FORWARD
             yield "nothing is at work in a block that is through", not still
 
 
@@ -210,7 +221,8 @@ def _undone_by_catch(definition: Definition, state: State, ref: Ref) -> bool:
     while place != ROOT:
         mine = state.found(place)
         ways = {catch.way for catch in definition.node(place.step).catches if catch.undo}
-        if mine is not None and mine.way in ways:
+        left_by_outer = mine is not None and mine.progress is Progress.STOPPED and mine.error is not None
+        if mine is not None and (mine.way in ways or (ways and left_by_outer)):
             return True
         place = outer(definition, place)
     return False

@@ -516,3 +516,13 @@ async def test_cookies_are_not_kept_between_requests():
         for _ in range(2):
             await http.send(HttpRequest("GET", compile_template(url)), {}, "k", {}, MINUTE)
     assert ["Cookie" in request.headers for request, _ in seen] == [False, False]
+
+
+async def test_a_secret_that_the_service_echoes_is_not_kept():
+    async def echo(request):
+        return web.json_response({"got": request.headers["Authorization"]}, headers={"X-Echo": "a-token-of-a-service"})
+
+    async with web_server(echo) as (url, _):
+        answer = await send("POST", url, bearer="TOKEN", environ={"TOKEN": "a-token-of-a-service"})
+    assert answer.output == {"got": "Bearer ***TOKEN***"}
+    assert answer.response["headers"]["x-echo"] == "***TOKEN***"

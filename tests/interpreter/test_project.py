@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from saga.interpreter.project import Project, ProjectProblem, find_project
+from saga.interpreter.retention import Keep
 
 SAGA = "saga: v1\nname: {name}\nversion: 1\n"
 
@@ -42,14 +43,18 @@ def test_without_a_saga_toml_the_files_folder_is_the_project_named_by_its_path(t
     assert find_project(file) == Project(tmp_path.resolve(), str(tmp_path.resolve()))
 
 
+RETENTION = '[retention]\nkeep = "30d"\n[retention.sagas]\ncheckout = "1h"\n'
+
+
 def test_everything_that_a_saga_toml_may_say(tmp_path):
     write(tmp_path / "work.py")
     toml = 'name = "shop"\nactions = ["work.py"]\n[http]\nallow = ["10.0.0.0/8", "shipping.internal"]\n'
-    write(tmp_path / "saga.toml", toml + "[worker]\nconcurrency = 12\n")
+    write(tmp_path / "saga.toml", toml + "[worker]\nconcurrency = 12\n" + RETENTION)
     project = find_project(tmp_path)
     assert project.action_files() == [tmp_path.resolve() / "work.py"]
     assert project.allow == ("10.0.0.0/8", "shipping.internal")
     assert project.concurrency == 12
+    assert project.keep == Keep(30 * 86_400_000_000, {"checkout": 3_600_000_000})
 
 
 def test_actions_are_those_beside_the_sagas(tmp_path):
@@ -92,6 +97,12 @@ def test_sagas_are_found_by_name(tmp_path):
         ('name = "x"\n[http]\nallow = [1]', '"allow" cannot be [1]', 'write such as: allow = ["127.0.0.1", '),
         ('name = "x"\n[worker]\nconcurrency = true', '"concurrency" cannot be True', "write such as: concurrency"),
         ('name = "x"\n[worker]\nthreads = 1', 'unknown key "threads" in [worker]', "it knows: concurrency"),
+        (
+            'name = "x"\n[retention]\nkeep = 30',
+            '"keep" in [retention]: 30 does not say its unit',
+            "write such as: keep",
+        ),
+        ('name = "x"\n[retention]\nsagas = 3', '"sagas" cannot be 3', "write such as: [retention.sagas]"),
         ("name = 3", "3 cannot be the name of a project", "use letters, digits, dots, - and _"),
     ],
 )

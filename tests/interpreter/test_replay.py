@@ -133,14 +133,15 @@ def test_a_replay_of_any_prefix_agrees(name: str, seed: int) -> None:
 
 
 def walk(explorer: Explorer, dice: random.Random) -> tuple[State, list[Command], list[Event]]:
-    """A random story, as long as it goes or 40 events."""
+    """A random story, as long as it goes or 60 events. Few are cancelled or paused."""
     node = explorer.begin()
     events: list[Event] = []
-    for _ in range(40):
+    for _ in range(60):
         possible = list(explorer.alphabet(node))
         if not possible:
             break
-        events.append(dice.choice(possible))
+        usual = [event for event in possible if not isinstance(event, CancelRequested | PauseRequested)]
+        events.append(dice.choice(usual if usual and dice.random() < 0.9 else possible))
         node = explorer.follow(node, events[-1])
     return node.state, node.wanted, events
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from saga.interpreter.actions.secrets import SecretMissing, Secrets, Settings
+from saga.interpreter.actions.secrets import SecretMissing, Secrets, Settings, scrubbed
 
 
 def test_the_three_places_in_their_order(tmp_path):
@@ -27,6 +27,23 @@ def test_a_value_is_read_anew_at_each_call(tmp_path):
     file.write_text("second one")
     assert secrets.get("TOKEN") == "second one"
     assert secrets.scrub("first one, second one") == "***TOKEN***, ***TOKEN***"
+
+
+def test_long_secrets_are_taken_out_of_values_and_short_ones_stay():
+    secrets = Secrets({"TOKEN": "a-long-secret-value", "PIN": "12"})
+    value = {"echo": ["Bearer a-long-secret-value", 12, "12 o'clock"], "n": 1.5, "none": None}
+    assert secrets.without(value) is value
+    secrets.get("TOKEN")
+    secrets.get("PIN")
+    assert secrets.without(value) == {"echo": ["Bearer ***TOKEN***", 12, "12 o'clock"], "n": 1.5, "none": None}
+    assert secrets.without({"a-long-secret-value": 1}) == {"***TOKEN***": 1}
+
+
+def test_no_text_for_people_holds_what_the_process_has_read():
+    secrets = Secrets({"TOKEN": "a-secret-for-this-test"})
+    secrets.get("TOKEN")
+    token = "saga_0123456789_" + "a" * 40
+    assert scrubbed(f"a-secret-for-this-test and {token}") == "***TOKEN*** and saga_0123456789_***"
 
 
 def test_a_missing_secret_names_all_places():

@@ -105,22 +105,26 @@ class Workshop:
 
     def worker(self, settings: Settings | None = None, actions: bool = True, **more: Any) -> Worker:
         """A worker of the project; not begun."""
+        return self._employed(settings, actions, more)[0]
+
+    def _employed(self, settings: Settings | None, actions: bool, more: dict[str, Any]) -> tuple[Worker, Performer]:
         found = Actions.load([self.folder / "actions.py"] if actions else [])
         secrets = Secrets({"SINK_SECRET": "s3cret"})
         performer = Performer(found, secrets, Http(secrets, ["127.0.0.1"]))
-        return Worker(self.store, performer, self.project, settings=settings, **more)
+        return Worker(self.store, performer, self.project, settings=settings, **more), performer
 
     @asynccontextmanager
     async def working(
         self, settings: Settings | None = None, actions: bool = True, **more: Any
     ) -> AsyncIterator[Worker]:
         """A worker at work."""
-        worker = self.worker(settings, actions, **more)
+        worker, performer = self._employed(settings, actions, more)
         await worker.begin()
         try:
             yield worker
         finally:
             await worker.end()
+            await performer.close()
 
     async def start(self, text: str, **given: Any) -> RunRow:
         """Registers a saga and starts a run of it."""

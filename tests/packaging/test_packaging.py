@@ -51,13 +51,13 @@ def test_the_wheel_brings_one_import_name(built: Path) -> None:
     names = zipfile.ZipFile(next(built.glob("*.whl"))).namelist()
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"saga"}
     assert "saga/__init__.py" not in names
-    for part in ("schema", "interpreter", "sdk", "cli"):
+    for part in ("schema", "interpreter", "sdk", "cli", "server"):
         assert f"saga/{part}/py.typed" in names
 
 
 def test_the_wheel_holds_everything_that_is_no_code(built: Path) -> None:
     names = zipfile.ZipFile(next(built.glob("*.whl"))).namelist()
-    for part in ("schema", "interpreter", "cli"):
+    for part in ("schema", "interpreter", "cli", "server"):
         files = [
             path for path in (ROOT / part / "saga").rglob("*") if path.is_file() and "__pycache__" not in path.parts
         ]
@@ -73,7 +73,9 @@ def test_the_wheel_holds_the_example_of_the_demo(built: Path) -> None:
 
 def test_no_part_of_the_source_makes_saga_a_plain_package() -> None:
     assert [
-        path for part in ("schema", "interpreter", "cli") for path in (ROOT / part / "saga").glob("__init__.py")
+        path
+        for part in ("schema", "interpreter", "cli", "server")
+        for path in (ROOT / part / "saga").glob("__init__.py")
     ] == []
 
 

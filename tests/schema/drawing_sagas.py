@@ -130,6 +130,12 @@ def trip(order: str = "reverse") -> Definition:
     )
 
 
+def right(name: str) -> Definition:
+    """One of the right files of these tests."""
+    path = Path(__file__).parent / "right" / f"{name}.yaml"
+    return load(path.read_text(encoding="utf-8"), str(path))
+
+
 def example(name: str) -> Definition:
     """One of the sagas under ``sagas/``."""
     path = EXAMPLES / f"{name}.yaml"

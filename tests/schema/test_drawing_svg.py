@@ -9,7 +9,7 @@ from itertools import combinations
 from xml.etree import ElementTree
 
 import pytest
-from drawing_sagas import action_step, call, definition, example, http, trip, undo
+from drawing_sagas import action_step, call, definition, example, http, right, trip, undo
 
 from saga.schema.definition import Definition
 from saga.schema.drawing import Overlay, StepLook, StepState, render
@@ -29,6 +29,12 @@ PICTURES: dict[str, tuple[Definition, dict[str, object]]] = {
     "order fails": (example("order"), {"failure": "create_shipment"}),
     "order fails late": (example("order"), {"failure": "mark_shipped"}),
     "trip fails": (trip(), {"failure": "issue_tickets"}),
+    "blocks": (example("trip"), {}),
+    "blocks fail": (example("trip"), {"failure": "book_car"}),
+    "switch": (example("approval"), {}),
+    "loops": (example("renewal"), {}),
+    "children": (example("bundle"), {}),
+    "everything": (right("blocks"), {}),
     "order undone": (
         example("order"),
         {"overlay": Overlay("compensated", "failed", {"reserve_inventory": _UNDONE, "fraud_check": _DONE})},
@@ -90,10 +96,17 @@ def heads(root: ElementTree.Element) -> Iterator[tuple[float, float]]:
             yield x, y
 
 
+def frames(root: ElementTree.Element) -> list[ElementTree.Element]:
+    return [group for group in groups(root) if "saga-block" in classes(group)]
+
+
 def test_boxes_do_not_overlap(drawn: ElementTree.Element) -> None:
+    """Only a block has others in it, and then whole."""
+    blocks = [shape(group) for group in frames(drawn)]
     boxes = [shape(group) for group in groups(drawn)]
     assert len(boxes) > 3
-    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+    for a, b in combinations(boxes, 2):
+        assert not a.overlaps(b) or (a in blocks and inside(b, a)) or (b in blocks and inside(a, b))
 
 
 def test_texts_fit_into_their_boxes(drawn: ElementTree.Element) -> None:
@@ -119,7 +132,11 @@ def test_everything_stands_on_the_page(drawn: ElementTree.Element) -> None:
 
 
 def test_labels_and_headings_keep_off_boxes_and_each_other(drawn: ElementTree.Element) -> None:
-    boxes = [shape(group) for group in groups(drawn)]
+    """Frames have words of their own, which nothing else may cover."""
+    boxes = [shape(group) for group in groups(drawn) if group not in frames(drawn)]
+    boxes += [
+        place(text) for group in frames(drawn) for text in group.iter(f"{SVG}text") if text.get("text-anchor") is None
+    ]
     loose = [place(text) for text in drawn if text.tag == f"{SVG}text"]
     assert not any(label.overlaps(box) for label in loose for box in boxes)
     assert not any(a.overlaps(b) for a, b in combinations(loose, 2))

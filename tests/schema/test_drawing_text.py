@@ -29,6 +29,17 @@ RUN = Overlay(
         "fraud_review": StepLook(StepState.FAILED, "fraud_review_rejected"),
     },
 )
+BLOCKS_RUN = Overlay(
+    "running",
+    None,
+    {
+        "bookings": StepLook(StepState.RUNNING),
+        "book_flight": StepLook(StepState.DONE),
+        "book_hotel": StepLook(StepState.DONE, "2 attempts"),
+        "each_car": StepLook(StepState.RUNNING, "2 of 5 done"),
+        "book_car": StepLook(StepState.RUNNING, "3 running, 2 done"),
+    },
+)
 GOLDEN: dict[str, tuple[Definition, dict[str, object]]] = {
     "checkout.mmd": (example("checkout"), {"format": "mermaid"}),
     "order.mmd": (example("order"), {"format": "mermaid"}),
@@ -43,6 +54,13 @@ GOLDEN: dict[str, tuple[Definition, dict[str, object]]] = {
     "order_undone.txt": (example("order"), {"format": "terminal", "overlay": RUN}),
     "checkout_fails.txt": (example("checkout"), {"format": "terminal", "failure": "charge_payment"}),
     "trip.txt": (trip(), {"format": "terminal"}),
+    "blocks.txt": (example("trip"), {"format": "terminal"}),
+    "blocks_60.txt": (example("trip"), {"format": "terminal", "width": 60}),
+    "blocks_ascii.txt": (example("approval"), {"format": "terminal", "ascii_only": True}),
+    "blocks_fail.txt": (example("trip"), {"format": "terminal", "failure": "book_car"}),
+    "blocks.mmd": (example("trip"), {"format": "mermaid"}),
+    "blocks.dot": (example("trip"), {"format": "dot"}),
+    "blocks_run.txt": (example("trip"), {"format": "terminal", "overlay": BLOCKS_RUN}),
 }
 
 

@@ -265,3 +265,121 @@ def test_schemas_for_forms_are_plain_json(name: str) -> None:
 def test_ends_are_steps_of_their_own() -> None:
     ends = [(step.name, step.verb, step.outcome) for step in saga("order").steps if step.outcome]
     assert ends == [("fraud_review.on_timeout", Verb.FAIL, "fraud_review_timeout"), ("finish", Verb.END, "completed")]
+
+
+def blocks() -> Definition:
+    path = ROOT / "tests/schema/right/blocks.yaml"
+    return load(path.read_text(encoding="utf-8"), path.name)
+
+
+def test_members_stand_behind_their_container_and_bodies_behind_those() -> None:
+    definition = blocks()
+    names = {step.index: step.name for step in definition.steps}
+    inside = {
+        names.get(parent, ""): [names[member] for member in members] for parent, members in definition.members.items()
+    }
+    assert inside["prepare"] == ["look_up", "total"]
+    assert inside["side_by_side"] == ["pick_each", "first", "second", "third"]
+    assert inside["pick_each"] == ["pick", "weigh"]
+    assert inside["ask"] == ["remind", "answer"]
+    assert inside["decide"] == ["hurry", "ask", "ask.on_max"]
+    assert "guess" in inside[""]
+    for parent, members in definition.members.items():
+        if parent >= 0:
+            assert parent < min(members)
+            assert max(members) < definition.ends[parent]
+    assert [names[loop] for loop in definition.loops[definition.indices["pick"]]] == ["pick_each"]
+
+
+def test_needs_join_siblings_and_the_bodies_behind_them() -> None:
+    steps = {step.name: step for step in blocks().steps}
+
+    def needs(name: str) -> list[str]:
+        return [step.name for step in steps.values() if step.index in steps[name].needs]
+
+    assert needs("third") == ["first", "second"]
+    assert needs("look_up") == []
+    assert needs("guess") == ["prepare"]
+    assert needs("side_by_side") == ["prepare", "prepare.on_timeout", "guess"]
+    assert needs("ask.on_max") == ["ask"]
+    assert needs("await_payment.case.late") == ["chase"]
+    for step in steps.values():
+        assert all(other.parent == step.parent for other in steps.values() if other.index in step.needs)
+
+
+def test_ways_guard_the_bodies() -> None:
+    steps = {step.name: step for step in blocks().steps}
+    prepare, decide, ask = (steps[name].index for name in ("prepare", "decide", "ask"))
+    guards = {name: step.guards for name, step in steps.items()}
+    assert guards["prepare.on_timeout"] == (Guard(prepare, "on_timeout"),)
+    assert guards["guess"] == (Guard(prepare, "catch.not_found"),)
+    assert guards["hurry"] == (Guard(decide, "case.quick"),)
+    assert guards["ask"] == (Guard(decide, "case.else"),)
+    assert guards["ask.on_max"] == (Guard(ask, "on_max"),)
+    assert guards["remind"] == ()
+    assert steps["remind"].path == ("decide.case.else", "ask")
+    assert steps["tell"].path == ("side_by_side.catch.damaged",)
+
+
+def test_what_blocks_say() -> None:
+    steps = {step.name: step for step in blocks().steps}
+    pick_each, ask, decide, prepare = (steps[name].block for name in ("pick_each", "ask", "decide", "prepare"))
+    assert pick_each is not None
+    assert pick_each.loop is not None
+    assert (pick_each.loop.variable, pick_each.loop.at_once, pick_each.loop.max.evaluate({})) == ("box", 3, 100)
+    assert pick_each.last == steps["weigh"].index
+    assert ask is not None
+    assert ask.loop is not None
+    assert ask.loop.until is not None
+    assert ask.loop.until.source == "steps.answer.output is not None"
+    assert ask.loop.delay is not None
+    assert ask.loop.delay.evaluate({}) == "1m"
+    assert decide is not None
+    assert [(branch.name, branch.last) for branch in decide.branches] == [
+        ("quick", steps["hurry"].index),
+        ("bargain", None),
+        ("else", steps["ask"].index),
+    ]
+    assert prepare is not None
+    assert prepare.timeout is not None
+    assert [(catch.code, catch.undo) for catch in steps["side_by_side"].catches] == [("damaged", True)]
+    assert [step.name for step in steps.values() if step.can_time_out] == [
+        "prepare",
+        "answer",
+        "await_payment",
+        "ready",
+    ]
+
+
+def test_children_messages_tasks_and_races() -> None:
+    definition = blocks()
+    steps = {step.name: step for step in definition.steps}
+    invoice, hurry, chase = steps["invoice"], steps["hurry"], steps["chase"]
+    assert invoice.child is not None
+    assert (invoice.child.saga, invoice.undo.kind) == ("invoicing", UndoKind.CHILD)
+    assert hurry.message is not None
+    assert hurry.message.target is not None
+    assert (hurry.verb, hurry.message.name) == (Verb.SIGNAL, "hurry")
+    assert hurry.message.target.evaluate({"input": {"order_id": "o"}}) == "couriers/o"
+    assert chase.message is not None
+    assert (chase.verb, chase.message.name) == (Verb.START, "chasing")
+    pick, look_up = steps["pick"].action, steps["look_up"].action
+    assert pick is not None
+    assert (pick.verb, pick.function, pick.heartbeat, pick.remote) == (Verb.TASK, "warehouse.pick", 30 * SECOND, True)
+    assert look_up is not None
+    assert (look_up.queue, look_up.limit, look_up.remote) == ("readers", 5, True)
+    assert steps["look_up"].at_most_once
+    race, both = steps["await_payment"].wait, steps["ready"].wait
+    assert race is not None
+    assert [(branch.name, branch.signal) for branch in race.branches] == [
+        ("paid", "paid"),
+        ("late", None),
+        ("night", None),
+    ]
+    assert both is not None
+    assert (both.every, both.signals) == (True, ("packed", "loaded"))
+    assert [step.verb for step in definition.final_steps] == [Verb.SET, Verb.EMIT, Verb.SIGNAL]
+    assert (definition.queue, definition.limit) == ("warehouse", 50)
+    assert definition.schedule is not None
+    assert definition.schedule.cron == "0 6 * * *"
+    assert set(definition.invariants) == {"paid_or_given_back", "ask_first"}

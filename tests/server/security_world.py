@@ -153,7 +153,9 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(database_url: str, root_path: str = "", **settings: Any) -> AsyncIterator[Site]:
+async def open_site(
+    database_url: str, root_path: str = "", proxies: tuple[str, ...] = (), **settings: Any
+) -> AsyncIterator[Site]:
     """A server for one saga, on an empty database. ``settings``: of `Settings`."""
     store = await PostgresStore.open(database_url, upgrade=True)
     stop = asyncio.Event()
@@ -164,7 +166,7 @@ async def open_site(database_url: str, root_path: str = "", **settings: Any) -> 
         app = create_app(client, replace(Settings(project, local=True), **settings))
         bound = bind("127.0.0.1", 0)
         port = bound.getsockname()[1]
-        serving = asyncio.create_task(serve(app, bound, stop, root_path))
+        serving = asyncio.create_task(serve(app, bound, stop, root_path, proxies))
         async with aiohttp.ClientSession() as session:
             house: House = app.state.house
             yield Site(url_of(bound), port, store, client, project, house, session)

@@ -10,10 +10,11 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from security_world import Answer, Site, open_site
+from security_world import SAGA, Answer, Site, open_site
 
 from saga.interpreter.machine.events import TerminateRequested
 from saga.interpreter.store import RunFilter
+from saga.schema.loader import load
 from saga.server.webhooks.hook import Hook
 
 SECRET = "s" * 32
@@ -108,28 +109,28 @@ async def test_a_delivery_starts_a_run_once(site: Site) -> None:
     assert len(await site.store.runs(RunFilter(site.project))) == 2
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "code"),
-    [
-        (b"{", 422, "validation"),
-        (b"", 422, "validation"),
-        (b"\xff\xfe", 422, "validation"),
-        (b'{"a": 1, "a": 2}', 422, "validation"),
-        (b"[" * 100_000, 422, "validation"),
-        (PAID | {"order_id": "a b"}, 422, "id"),
-        (PAID | {"id": ""}, 422, "key"),
-        (PAID | {"id": None}, 422, "expression"),
-        ({"status": "SUCCESS"}, 422, "expression"),
-        (PAID | {"amount": "much"}, 422, "validation"),
-        (PAID | {"amount": None}, 422, "validation"),
-        (PAID | {"more": "x" * (1024 * 1024)}, 413, "too_large"),
-    ],
-)
-async def test_signed_nonsense_is_refused_with_its_reason(site: Site, body: Any, status: int, code: str) -> None:
+NONSENSE: list[tuple[Any, int, str]] = [
+    (b"{", 422, "validation"),
+    (b"", 422, "validation"),
+    (b"\xff\xfe", 422, "validation"),
+    (b'{"a": 1, "a": 2}', 422, "validation"),
+    (b"[" * 100_000, 422, "validation"),
+    (PAID | {"order_id": "a b"}, 422, "id"),
+    (PAID | {"id": ""}, 422, "key"),
+    (PAID | {"id": None}, 422, "expression"),
+    ({"status": "SUCCESS"}, 422, "expression"),
+    (PAID | {"amount": "much"}, 422, "validation"),
+    (PAID | {"amount": None}, 422, "validation"),
+    (PAID | {"more": "x" * (1024 * 1024)}, 413, "too_large"),
+]
+
+
+async def test_signed_nonsense_is_refused_with_its_reason(site: Site) -> None:
     await site.start("o-1")
-    answer = await deliver(site, "payment", body)
-    assert (answer.status, answer.json["code"]) == (status, code)
-    assert answer.headers["Content-Type"] == "application/problem+json"
+    for body, status, code in NONSENSE:
+        answer = await deliver(site, "payment", body)
+        assert (answer.status, answer.json["code"]) == (status, code), str(body)[:80]
+        assert answer.headers["Content-Type"] == "application/problem+json"
     assert await site.inbox("o-1") == []
 
 
@@ -203,11 +204,33 @@ async def test_every_accepted_delivery_has_a_record(site: Site) -> None:
     assert record.before["status"] == "running"
 
 
+async def test_deliveries_are_counted(site: Site) -> None:
+    await site.start("o-1")
+    await deliver(site, "payment", PAID)
+    await deliver(site, "payment", PAID)
+    await deliver(site, "payment", PAID | {"order_id": "o-2"})
+    await site.ask("POST", "/webhooks/payment", data=b"{}")
+    await site.ask("POST", "/webhooks/nothing", data=b"{}")
+    text = (await site.ask("GET", "/metrics")).text
+    for saga, webhook, answer in (
+        ("shop", "payment", "accepted"),
+        ("shop", "payment", "already_processed"),
+        ("shop", "payment", "unknown_run"),
+        ("shop", "payment", "bad_signature"),
+        ("none", "none", "not_found"),
+    ):
+        line = f'saga_webhook_deliveries_total{{answer="{answer}",saga="{saga}",webhook="{webhook}"}} 1.0'
+        assert line in text
+
+
+async def test_a_path_that_two_sagas_claim_is_served_by_neither(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    await site.client.definitions.register(site.project, load(SAGA.replace("name: shop", "name: twin"), "twin.yaml"))
+    answer = await site.ask("POST", "/webhooks/payment", data=b"{}")
+    assert (answer.status, answer.json["code"]) == (503, "webhook_not_ready")
+    assert "/webhooks/payment is claimed by the sagas shop and twin" in caplog.text
+
+
 async def test_a_changed_saga_serves_its_new_webhooks(site: Site) -> None:
-    from security_world import SAGA
-
-    from saga.schema.loader import load
-
     await site.start("o-1")
     text = SAGA.replace("/webhooks/payment", "/webhooks/payment2").replace("version: 1\n", "version: 2\n")
     await site.client.definitions.register(site.project, load(text, "shop.yaml"))

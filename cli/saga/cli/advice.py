@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, cast
 
 from saga.cli.samples import sample, signal_line
 from saga.interpreter import machine
+from saga.interpreter.limits import LIMIT
 from saga.interpreter.store import RunRow
 from saga.interpreter.timeline import Timeline
 from saga.schema.values import load
@@ -48,6 +49,8 @@ def _waits(run: RunRow, timeline: Timeline) -> list[Advice]:
 
 
 def _held(run: RunRow) -> Advice:
+    if run.hold is not None and run.hold.startswith(LIMIT):
+        return Advice(f"stuck: {_problem(run)}", (f"saga cancel {_quoted(run)}",))
     return Advice(f"held: {_problem(run)}; it goes on when a worker has it")
 
 

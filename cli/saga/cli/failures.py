@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -39,20 +40,26 @@ def report(problem: BaseException, *, as_json: bool) -> int:
     if failure.exit_code is Exit.DEFECT and os.environ.get("SAGA_DEBUG"):
         import traceback
 
-        traceback.print_exception(problem)
+        click.echo(_discreet("".join(traceback.format_exception(problem))), err=True, nl=False)
     if as_json:
         error: dict[str, Any] = {"code": failure.code, "message": failure.message, "hint": failure.hint}
         if failure.more:
             error["details"] = failure.more
-        click.echo(json.dumps({"error": error}, ensure_ascii=False))
+        click.echo(_discreet(json.dumps({"error": error}, ensure_ascii=False)))
     elif failure.exit_code is not Exit.INTERRUPTED:
         color = False if os.environ.get("NO_COLOR") else None
         if failure.more:
             click.echo(failure.more + "\n", err=True)
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {failure.message}", err=True, color=color)
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {_discreet(failure.message)}", err=True, color=color)
         if failure.hint:
             click.echo(f"{click.style('hint:', fg='cyan')} {failure.hint}", err=True, color=color)
     return int(failure.exit_code)
+
+
+def _discreet(text: str) -> str:
+    """A text without the secrets that this command has read; a command that read none pays nothing."""
+    secrets = sys.modules.get("saga.interpreter.actions.secrets")
+    return text if secrets is None else str(secrets.scrubbed(text))
 
 
 def failure_of(problem: BaseException) -> Failure:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from saga.cli.wiring import Here
 from saga.interpreter import machine
+from saga.interpreter.beginning import beginning_of
 from saga.interpreter.standing import standing
 from saga.interpreter.status import Status
 from saga.interpreter.store import RunRow, StoreUnavailable
@@ -67,7 +68,7 @@ class Following:
     async def begin(cls, here: Here, run: RunRow) -> Following:
         """A run at its beginning; `poll` reads what happened to it."""
         _, definition = await here.client.definitions.get(run.definition)
-        return cls(here, run, Timeline(run, definition), await here.store.now())
+        return cls(here, run, Timeline(run, definition, await beginning_of(here.store, run)), await here.store.now())
 
     @property
     def now(self) -> int:

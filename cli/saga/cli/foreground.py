@@ -13,10 +13,11 @@ from saga.cli.interrupts import interruptible
 from saga.cli.job import Job
 from saga.cli.logs import no_log
 from saga.cli.screen import lively, note, warn
-from saga.cli.sources import register_handlers
+from saga.cli.sources import register_others
 from saga.cli.view import watching
 from saga.cli.wiring import Here, performing
 from saga.interpreter.actions.performing import Performer
+from saga.interpreter.project import Project
 from saga.interpreter.starting import new_run
 from saga.interpreter.store import DefinitionRow, RunRow
 from saga.interpreter.worker import Worker
@@ -28,12 +29,12 @@ async def foreground(here: Here, job: Job, row: DefinitionRow) -> int:
     for sentence in lacking:
         warn(f"{sentence}; the run will be held when it gets there")
     no_log()
+    await register_others(here, job.project, row.project, job.definition)
     with interruptible() as stop:
         async with (
             performing(job.project, job.actions) as performer,
             _begun(here, job, row, performer, stop) as (worker, run),
         ):
-            await register_handlers(here, job.project, row.project, job.definition)
             story = await Following.begin(here, run)
             with watching(story) as view:
                 why = await story.follow(view, stop, patient=lively(), hint=lambda: _seen(worker, run))
@@ -49,8 +50,12 @@ async def _begun(
 ) -> AsyncIterator[tuple[Worker, RunRow]]:
     """A worker for this run alone, and the run; ``stop`` is set when the worker ends by itself. Raises Conflict."""
     new, given = new_run(row, job.definition, job.given, key=job.asked.key, again=job.asked.again)
-    async with _working(here, performer, row.project, new.id, stop) as worker:
-        if await worker.engine.begin(new, job.definition, given):
+    async with _working(here, job.project, performer, row.project, new.id, stop) as worker:
+        async with here.client.recorded("start", row.project, new.address, {"version": row.label}) as recording:
+            begun = await worker.engine.begin(new, job.definition, given)
+            recording.run = new.id if begun else None
+            recording.after = {"created": begun}
+        if begun:
             run = await here.store.run(new.id)
             assert run is not None
             yield worker, run
@@ -60,16 +65,16 @@ async def _begun(
         warn(f"{known.address} has not ended, so it cannot be started again; this is that run")
     else:
         note(f"{known.address} was started before, with the same input; this is that run")
-    async with _working(here, performer, row.project, known.id, stop) as worker:
+    async with _working(here, job.project, performer, row.project, known.id, stop) as worker:
         offered = await here.store.run(known.id)  # what held it may be here now
         yield worker, offered or known
 
 
 @asynccontextmanager
 async def _working(
-    here: Here, performer: Performer, project: int, only: UUID, stop: asyncio.Event
+    here: Here, folder: Project, performer: Performer, project: int, only: UUID, stop: asyncio.Event
 ) -> AsyncIterator[Worker]:
-    worker = Worker(here.store, performer, project, only=only, definitions=here.client.definitions)
+    worker = Worker(here.store, performer, project, only=only, definitions=here.client.definitions, sinks=folder.sinks)
     await worker.begin()
     task = asyncio.ensure_future(worker.run())
 

@@ -30,7 +30,7 @@ async def until_nobody_is_alone(store: Store, worker: Worker) -> None:
     quiet = 0
     while quiet < _LOOKS:
         await asyncio.sleep(_LOOK)
-        quiet = 0 if worker.engine.live or await store.due_alone(worker.number) else quiet + 1
+        quiet = 0 if worker.engine.live or await store.is_due(worker.number, alone=True) else quiet + 1
 
 
 async def _work_is_left(store: Store, project: int, queues: tuple[str, ...]) -> bool:

@@ -14,7 +14,7 @@ from saga.cli.sources import read_definition
 from saga.cli.wiring import load_actions
 from saga.interpreter.actions.registry import Actions
 from saga.interpreter.project import Project, find_project
-from saga.interpreter.starting import check_id
+from saga.interpreter.starting import DEFAULT_QUEUE, check_id
 from saga.schema.definition import Definition
 from saga.schema.problems import closest
 from saga.schema.values import Value, ValueProblem
@@ -46,7 +46,9 @@ class Job:
 
     def worker_command(self) -> str:
         """The command that works on it."""
-        return worker_command(self.project, self.definition.queue, self.action_files if self.asked.actions else ())
+        return worker_command(
+            self.project, self.definition.queue or DEFAULT_QUEUE, self.action_files if self.asked.actions else ()
+        )
 
     def lacking(self) -> list[str]:
         """A sentence for each action that the saga calls and nobody has registered."""

@@ -5,13 +5,22 @@ from __future__ import annotations
 import logging
 import os
 
+from saga.interpreter.actions.secrets import scrubbed
+
 _FORM = "%(asctime)s %(levelname)s %(message)s"
+
+
+class _Discreet(logging.Formatter):
+    """Takes secrets and tokens out of every line, also out of tracebacks."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return scrubbed(super().format(record))
 
 
 def log_to_stderr() -> None:
     """Prints what the parts of saga log: from INFO on, all of it with SAGA_DEBUG."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter(_FORM, "%H:%M:%S"))
+    handler.setFormatter(_Discreet(_FORM, "%H:%M:%S"))
     log = logging.getLogger("saga")
     log.addHandler(handler)
     log.setLevel(logging.DEBUG if os.environ.get("SAGA_DEBUG") else logging.INFO)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from saga.cli.words import counted, moment
-from saga.interpreter.machine.events import Ref, Timer
-from saga.interpreter.machine.state import Progress, State, UndoState, Unwound
+from saga.interpreter.machine.events import Ref
+from saga.interpreter.machine.state import Progress, State, Trouble, UndoState, Unwound
 from saga.interpreter.machine.state import StepState as Mine
 from saga.interpreter.status import Status
-from saga.schema.definition import Definition, Step
+from saga.schema.definition import Definition, Step, Verb
 from saga.schema.drawing.shapes import Overlay, StepLook, StepState
 
 _UNDOS: Mapping[Unwound, StepState] = {
@@ -32,12 +32,36 @@ def overlay(definition: Definition, state: State, *, status: Status, held: str |
     ``status``: where it stands by its row; ``held``: what it waits for that no worker has, such as
     ``action:inventory.reserve``; ``now``: microseconds by the database's clock.
     """
-    steps: dict[str, StepLook] = {}
-    for step in (*definition.steps, *definition.final_steps):
-        mine = state.steps[step.index]
-        if mine is not None and mine.progress is not Progress.PENDING:
-            steps[step.name] = _held(mine, held) or _look(state, step, mine, now)
-    return Overlay(status.word, state.outcome, steps)
+    found: dict[str, list[StepLook]] = {}
+    for place, mine in state.places():
+        if mine.progress is not Progress.PENDING:
+            step = definition.node(place.step)
+            found.setdefault(step.name, []).append(_held(mine, held) or _look(state, step, place, mine, now))
+    return Overlay(status.word, state.outcome, {name: _together(looks) for name, looks in found.items()})
+
+
+_LOUDEST = (
+    StepState.STUCK,
+    StepState.UNDO_FAILED,
+    StepState.UNDOING,
+    StepState.RUNNING,
+    StepState.WAITING,
+    StepState.FAILED,
+    StepState.TIMED_OUT,
+    StepState.UNDONE,
+    StepState.DONE,
+)
+"""Of several iterations of a step, the state that a reader wants to know of first."""
+
+
+def _together(looks: list[StepLook]) -> StepLook:
+    """One look for a step that was done several times, in a loop: the loudest state, and how many are in it."""
+    if len(looks) == 1:
+        return looks[0]
+    states = [look.state for look in looks]
+    state = next((each for each in _LOUDEST if each in states), states[0])
+    count = states.count(state)
+    return StepLook(state, f"all {count}" if count == len(looks) else f"{count} of {len(looks)}")
 
 
 def _held(mine: Mine, held: str | None) -> StepLook | None:
@@ -49,18 +73,20 @@ def _held(mine: Mine, held: str | None) -> StepLook | None:
     return StepLook(StepState.STUCK, f"no {kind} {name}".rstrip())
 
 
-def _look(state: State, step: Step, mine: Mine, now: int) -> StepLook:
+def _look(state: State, step: Step, place: Ref, mine: Mine, now: int) -> StepLook:
     if mine.undo is not None and mine.undo.stage in _UNDOS:
-        return StepLook(_UNDOS[mine.undo.stage], _said_of_undo(state, step, mine, mine.undo))
+        return StepLook(_UNDOS[mine.undo.stage], _said_of_undo(state, place, mine, mine.undo))
     match mine.progress:
         case Progress.RUNNING:
             return StepLook(StepState.RUNNING, _nth(mine))
         case Progress.BACKOFF:
             return StepLook(StepState.RUNNING, f"{_nth(mine) or 'attempt 1'} failed, to be tried again")
+        case Progress.OPEN:
+            return StepLook(StepState.RUNNING, _rounds(step, mine))
         case Progress.WAITING:
-            return StepLook(StepState.WAITING, _until(state, step, now))
+            return StepLook(StepState.WAITING, _until(state, place, now))
         case Progress.OK:
-            return StepLook(StepState.DONE, _several(mine))
+            return StepLook(StepState.DONE, _several(mine) or _rounds(step, mine))
         case Progress.SKIPPED:
             return StepLook(StepState.SKIPPED)
         case Progress.TIMED_OUT:
@@ -68,21 +94,27 @@ def _look(state: State, step: Step, mine: Mine, now: int) -> StepLook:
         case Progress.STOPPED:
             return StepLook(StepState.FAILED, state.outcome or "stopped")
         case _:
-            return _failed(state, step, mine)
+            return _failed(state, place, mine)
 
 
-def _failed(state: State, step: Step, mine: Mine) -> StepLook:
+def _failed(state: State, place: Ref, mine: Mine) -> StepLook:
     code = "" if mine.error is None else str(mine.error["code"])
-    if state.trouble is not None and state.trouble.step == step.index and not state.trouble.undo:
+    if _trouble(state, place, undo=False) is not None:
         return StepLook(StepState.STUCK, code)
-    passed_over = "passed over" if mine.progress is Progress.PASSED_OVER else ""
-    return StepLook(StepState.FAILED, ", ".join(filter(None, (code, passed_over))))
+    went_on = {Progress.PASSED_OVER: "passed over", Progress.CAUGHT: "caught"}.get(mine.progress, "")
+    return StepLook(StepState.FAILED, ", ".join(filter(None, (code, went_on))))
 
 
-def _said_of_undo(state: State, step: Step, mine: Mine, undo: UndoState) -> str:
+def _trouble(state: State, place: Ref, *, undo: bool) -> Trouble | None:
+    """What a person has to settle there."""
+    return next((each for each in state.troubles if each.place == place and each.undo == undo), None)
+
+
+def _said_of_undo(state: State, place: Ref, mine: Mine, undo: UndoState) -> str:
     """What is wrong with the undo; what made the step itself fail, if it did; or how often the undo was tried."""
-    if undo.stage is Unwound.STUCK and state.trouble is not None and state.trouble.step == step.index:
-        return state.trouble.code
+    trouble = _trouble(state, place, undo=True)
+    if undo.stage is Unwound.STUCK and trouble is not None:
+        return trouble.code
     if undo.stage is Unwound.SKIPPED:
         return f"settled by {undo.note}"
     if undo.note:
@@ -101,6 +133,18 @@ def _several(mine: Mine) -> str:
     return counted(mine.trial.attempt, "attempt") if mine.trial is not None and mine.trial.attempt > 1 else ""
 
 
-def _until(state: State, step: Step, now: int) -> str:
-    due = state.timers.get(Timer("wait", Ref(step.index)))
+def _rounds(step: Step, mine: Mine) -> str:
+    """How far a loop has come: ``2 of 5 items``, ``round 2 of at most 3``."""
+    if mine.block is None or step.block is None or step.block.loop is None:
+        return ""
+    through = mine.block.through
+    if step.verb is Verb.EACH:
+        return f"{through} of {counted(len(mine.block.items), 'item')}"
+    if mine.progress is Progress.OPEN:
+        return f"round {through + 1} of at most {mine.block.bound}"
+    return counted(through, "round")
+
+
+def _until(state: State, place: Ref, now: int) -> str:
+    due = min((due for timer, due in state.timers.items() if timer.ref == place), default=None)
     return "" if due is None else f"until {moment(due, now)}"

@@ -59,6 +59,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("cancel", "saga.cli.operate:cancel", "Stop a run and undo what it did."),
             Entry("pause", "saga.cli.operate:pause", "Let a run open nothing new."),
             Entry("resume", "saga.cli.operate:resume", "Let a paused run go on."),
+            Entry("undo", "saga.cli.undo:undo", "Undo a run that has completed."),
             Entry("retry", "saga.cli.operate:retry", "Let a stuck run go on from the step that failed."),
             Entry("skip", "saga.cli.operate:skip", "Go on without a step, or without undoing one."),
             Entry("resolve", "saga.cli.operate:resolve", "Tell a run how a step or an undo really ended."),

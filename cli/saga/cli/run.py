@@ -70,11 +70,11 @@ async def _run(asked: Asked, detach: bool) -> int:
 
 async def _detach(here: Here, job: Job, row: DefinitionRow) -> int:
     from saga.cli.screen import note, print_json
-    from saga.cli.sources import register_handlers
+    from saga.cli.sources import register_others
     from saga.interpreter.records import run_record
 
     started = await here.client.start(row, job.definition, job.given, key=job.asked.key, again=job.asked.again)
-    await register_handlers(here, job.project, row.project, job.definition)
+    await register_others(here, job.project, row.project, job.definition)
     if job.asked.as_json:
         print_json(run_record(started.run) | {"created": started.created})
     else:

@@ -36,16 +36,17 @@ def read_definition(path: Path, *, quiet: bool = False) -> Definition:
     return definition
 
 
-async def register_handlers(here: Here, project: Project, number: int, definition: Definition) -> None:
-    """Registers the sagas that take care of this one's late signals, found by name in the project's folder."""
-    wanted = {signal.too_late.start for signal in definition.signals.values() if signal.too_late is not None}
-    if not wanted:
-        return
-    for handler in await _register(here, number, project.sagas_named(wanted)):
-        wanted.discard(handler.name)
-    for name in sorted(wanted):
-        if await here.store.latest(number, name) is None:
-            warn(f'no saga "{name}" in {project.folder}: late signals will wait for it')
+async def register_others(here: Here, project: Project, number: int, definition: Definition) -> None:
+    """Registers the sagas that this one starts, and those that they start, found by name in the project's folder."""
+    known, wanted = {definition.name}, definition.sagas()
+    while new := wanted - known:
+        known |= new
+        for other in await _register(here, number, project.sagas_named(new)):
+            new.discard(other.name)
+            wanted |= other.sagas()
+        for name in sorted(new):
+            if await here.store.latest(number, name) is None:
+                warn(f'no saga "{name}" in {project.folder}: what starts it will wait for it')
 
 
 async def register_all(here: Here, project: Project, number: int) -> int:

@@ -110,11 +110,11 @@ def _print_file(asked: Asked, file: FileResults) -> None:
     trials: dict[tuple[str, str], list[Result]] = {}
     for result in file.each():
         if not result.about:
-            _print_case(result)
+            _print_case(result, written=asked.update and _is_written(result))
         else:
             kind = "killed after each write" if result.about.startswith("killed") else "each step failing"
             trials.setdefault((result.case, kind), []).append(result)
-        if result.failed:
+        if result.failed and not (asked.update and _is_written(result)):
             say(out(), "", failure_text(result, loaded.sources), "")
         elif asked.story and not result.about:
             say(out(), *story_lines(result.played.rehearsed))
@@ -132,12 +132,20 @@ def _print_file(asked: Asked, file: FileResults) -> None:
         _print_coverage(file)
 
 
-def _print_case(result: Result) -> None:
+def _is_written(result: Result) -> bool:
+    """Whether all that was not as expected is what ``--update`` writes down."""
+    return bool(result.failed) and all(each.problem.code == "SAGA710" for each in result.failed)
+
+
+def _print_case(result: Result, *, written: bool) -> None:
     story = result.played.rehearsed.main
     said = "refused" if story is None else standing(story)
     if story is not None and story.ended:
         said += f" after {offset(story.ended)}"
-    say(out(), _line(result.name, not result.failed, said))
+    if written:
+        say(out(), Text.assemble("  ", ("✎ written", "yellow"), f"  {result.name}  ", (said, "dim")))
+    else:
+        say(out(), _line(result.name, not result.failed, said))
 
 
 def _line(name: str, passed: bool, more: str) -> Text:
@@ -247,10 +255,5 @@ def _run_record(result: Result) -> dict[str, Any]:
             {**json.loads(render_problems([failed.problem], {}, "json"))[0], "diff": failed.diff}
             for failed in result.failed
         ],
-        "story": [line.strip() for line in story_lines(rehearsed)] if result.failed or asked_story(result) else [],
+        "story": [line.strip() for line in story_lines(rehearsed)] if result.failed or not result.about else [],
     }
-
-
-def asked_story(result: Result) -> bool:
-    """Programs get the story of every case as it is written."""
-    return not result.about

@@ -150,7 +150,7 @@ class Client:
         """Stores a run for a worker to claim. Raises ValueProblem (input, id) and Conflict."""
         run, _ = new_run(row, definition, given, key=key, again=again)
         what: Value = {"version": row.label, "again": again}
-        async with self._recorded("start", run.project, run.address, what) as recording:
+        async with self.recorded("start", run.project, run.address, what) as recording:
             if await self.store.start(run):
                 stored = await self.store.run(run.id)
                 assert stored is not None
@@ -191,10 +191,12 @@ class Client:
         return await self.definitions.get(row.id)
 
     async def find_in(self, project: int, address: str) -> RunRow:
-        """The run with that ``name/id`` in one project, and in no other. Raises UnknownRun."""
+        """The run with that ``name/id`` in one project, and in no other. Raises UnknownRun, without
+        a guess which one was meant: whoever asks may not be allowed to know.
+        """
         found = await self.store.by_address(address, project)
         if not found:
-            raise UnknownRun(f'there is no run "{address}"', await self._did_you_mean(address, project))
+            raise UnknownRun(f'there is no run "{address}"')
         return found[0]
 
     async def find(self, address: str, project: int | None = None) -> RunRow:
@@ -248,7 +250,7 @@ class Client:
         Raises UnknownSignal, ValueProblem, MailboxFull, RunEnded (and the signal has no ``too_late`` handler).
         """
         what: Value = {"signal": name, "key": key}
-        async with self._recorded("signal", run.project, run.address, what, run) as recording:
+        async with self.recorded("signal", run.project, run.address, what, run) as recording:
             answer = await self._answer_to(run, name, payload, key)
             recording.after = {"answer": answer}
         return answer
@@ -308,7 +310,7 @@ class Client:
         data = request_data(request)
         message = Message(run.id, kind, name, key, dump(data))
         what = {key: value for key, value in data.items() if key != "output"}
-        async with self._recorded(verb_of(request), run.project, run.address, what, run) as recording:
+        async with self.recorded(verb_of(request), run.project, run.address, what, run) as recording:
             delivery = (await self.store.send([message]))[0]
             if delivery.answer == "ended":
                 raise RunEnded(f"{run.address} has ended")
@@ -351,7 +353,7 @@ class Client:
             for worker in await self.store.workers()
         )
 
-    def _recorded(
+    def recorded(
         self, action: str, project: int, address: str, what: Value, run: RunRow | None = None
     ) -> AbstractAsyncContextManager[Recording]:
         """The record of a change by somebody; nothing is recorded for nobody."""

@@ -5,6 +5,7 @@ This room must not know runs. Definitions never change, so the cache never has t
 
 from __future__ import annotations
 
+from saga.interpreter.starting import DEFAULT_QUEUE
 from saga.interpreter.store import DefinitionRow, Store
 from saga.schema.definition import Definition
 from saga.schema.loader import load
@@ -33,7 +34,7 @@ class Definitions:
             definition.version,
             definition.digest,
             definition.text,
-            queue=definition.queue,
+            queue=definition.queue or DEFAULT_QUEUE,
             computes_id=definition.id is not None,
             reuses_id=definition.id_reuse == "after_undone",
         )

@@ -397,17 +397,24 @@ class Engine:
         if run.hold is None and run.state.phase is Phase.FORWARD:
             run.hold = beyond(run)
             if run.hold is not None:
+                run.untried.update((each.ref, each.attempt) for each in commands if isinstance(each, RunAction))
                 self._let_go(run)
                 return
+        untried: list[StopAction] = []
         for command in commands:
             if isinstance(command, RunAction):
                 self._flights.start(run, command)
             elif isinstance(command, StopAction):
+                if (command.ref, command.attempt) in run.untried:
+                    untried.append(command)
                 self._flights.stop(run, command)
             elif isinstance(command, StartTimer):
                 self._alarms.set(run, command.timer, command.due)
             elif isinstance(command, CancelTimer):
                 self._alarms.cancel(run, command.timer)
+        for stop in untried:
+            said = "the run had come to its limit"
+            self.answer(run, ActionRejected(self._clock.now(), stop.ref, stop.attempt, "not_tried", said))
 
     def _timer_due(self, run: LiveRun, timer: Timer) -> None:
         if timer.kind in _ALONE:

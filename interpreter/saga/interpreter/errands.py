@@ -27,7 +27,7 @@ from saga.schema.values import Value, load
 log = logging.getLogger("saga.errands")
 
 _LEASE = 15.0
-_RENEW = 4.0
+_RENEW = 2.0
 _AT_ONCE = 100
 _LACKING = 30_000_000
 """Microseconds until an attempt is offered again that could not be made here for want of something."""

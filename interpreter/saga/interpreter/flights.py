@@ -145,7 +145,7 @@ class Flights:
         ref = command.ref
         flight = Flight(ref, command.attempt, transactional=command.action.verb is Verb.SQL)
         run.flights[ref] = flight
-        limits = _limits(run.definition, ref)
+        limits = _limits(run.definition, command)
         if not limits and self.gate.pass_by(run.definition.name):
             self._take_off(run, flight, command)
         else:
@@ -332,17 +332,14 @@ class Flights:
         self._desk.journaled(run, foreseen)
 
 
-def _limits(definition: Definition, ref: Ref) -> Limits:
-    """The limits that an attempt is under: of its step, where it is no undo, and of the saga."""
-    step = definition.node(ref.step).limits if ref.undo == FORWARD else None
-    if step is None and definition.limits is None:
+def _limits(definition: Definition, command: RunAction) -> Limits:
+    """The limits that an attempt is under: of its action, and of the saga."""
+    narrow = command.action.limit
+    if narrow is None and definition.limit is None:
         return ()
-    found: list[tuple[str, int]] = []
-    if step is not None:
-        found.append((f"{definition.name}/{definition.node(ref.step).name}", step.running))
-    if definition.limits is not None:
-        found.append((definition.name, definition.limits.running))
-    return tuple(found)
+    step = definition.node(command.ref.step).name
+    both = ((f"{definition.name}/{step}", narrow), (definition.name, definition.limit))
+    return tuple((name, limit) for name, limit in both if limit is not None)
 
 
 def _nothing_known(flight: Flight, code: str, message: str) -> Answer:

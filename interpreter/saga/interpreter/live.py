@@ -101,6 +101,8 @@ class LiveRun:
     """What the worker lacks to go on, and the message."""
     alone: bool = False
     """It died with its worker more than once: nothing else is taken in hand meanwhile (semantics.md 16)."""
+    untried: set[tuple[Ref, int]] = field(default_factory=set)
+    """Attempts that were not made because the run has come to its limit."""
     releasing: bool = False
     gone: bool = False
     """Dropped: whatever still comes is ignored."""

@@ -41,6 +41,11 @@ TASK, WITHDRAW = "task", "withdraw"
 _END = -1_000_000
 """``n`` of the row that tells a parent of the end: at ``seq`` 0, so that it is there once however often it is said."""
 
+_SENT = frozenset(
+    (OfferTask, StopAction, StartChild, StopChild, UndoChild, StartRun, SendSignal, Emit, HandleTooLate, End)
+)
+"""Commands that may send something; most events want none of these."""
+
 Item = tuple[str, str, dict[str, Value]]
 """Kind, lane and data."""
 
@@ -50,10 +55,13 @@ def outbox_for(run: LiveRun, state: State, seq: int, commands: Sequence[Command]
 
     ``state``: what the run has come to with that event.
     """
-    items = [item for command in commands if (item := _item(run, state, command)) is not None]
+    wanted = [command for command in commands if type(command) in _SENT]
+    if not wanted:
+        return []
+    items = [item for command in wanted if (item := _item(run, state, command)) is not None]
     first = 0 if seq else -len(items)
     rows = [OutboxRow(run.id, seq, n, kind, dump(data), lane) for n, (kind, lane, data) in enumerate(items, first)]
-    if commands and isinstance(commands[-1], End) and run.parent is not None:
+    if isinstance(wanted[-1], End) and run.parent is not None:
         rows.append(OutboxRow(run.id, 0, _END, ENDED, dump(_end(run.parent, state))))
     return rows
 

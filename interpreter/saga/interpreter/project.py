@@ -245,7 +245,7 @@ def _sinks(file: Path, table: dict[str, Any]) -> dict[str, Sink]:
 def _topics(table: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
     """A topic may have dots, which TOML reads as tables in tables."""
     for name, written in table.items():
-        if isinstance(written, dict) and written and all(isinstance(inner, dict) for inner in written.values()):
+        if isinstance(written, dict) and "url" not in written and "secret" not in written:
             yield from _topics(written, f"{before}{name}.")
         else:
             yield before + name, written

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from saga.interpreter.access import AuditRecord
 from saga.interpreter.codec import SPELLINGS
 from saga.interpreter.machine.events import FORWARD
 from saga.interpreter.machine.state import UndoState
@@ -40,6 +41,22 @@ def run_record(run: RunRow) -> dict[str, Any]:
         "started_at": rfc3339(run.created_at),
         "ended_at": rfc3339(run.closed_at),
         "in_hand": run.owner is not None and run.owner_alive,
+    }
+
+
+def audit_record(record: AuditRecord) -> dict[str, Any]:
+    """What the audit says of one change."""
+    return {
+        "number": record.id,
+        "at": rfc3339(record.at),
+        "who": record.who,
+        "via": record.via,
+        "action": record.action,
+        "run": record.address,
+        "run_id": None if record.run is None else str(record.run),
+        "what": record.what,
+        "before": record.before,
+        "after": record.after,
     }
 
 

@@ -60,7 +60,7 @@ def new_run(
         number,
         row.id,
         row.project,
-        definition.queue,
+        definition.queue or DEFAULT_QUEUE,
         f"{definition.name}/{identity}",
         dump(prepared),
         labels,

@@ -520,13 +520,16 @@ class Store(TaskStore, Protocol):
         """Takes due runs of the worker's queues (or only that one run), then loads them in a second statement.
 
         Sagas take turns: those with fewer runs in hand (``shares``) come first. ``alone``: takes one run that is worked
-        on alone (see `due_alone`); without it those are left. A worker that was enlisted for one run takes that run's
+        on alone (see `is_due`); without it those are left. A worker that was enlisted for one run takes that run's
         children too (semantics.md 32).
         """
         ...
 
-    async def due_alone(self, worker: int) -> bool:
-        """Whether a run of the worker's queues is due that died twice with its worker (semantics.md 16)."""
+    async def is_due(self, worker: int, *, alone: bool = False) -> bool:
+        """Whether a run of the worker's queues is due; ``alone``: one that died twice with its worker (semantics 16).
+
+        A cheap question before a `claim`, which commits.
+        """
         ...
 
     async def prepared(self, worker: int, run: UUID, given: str, labels: str) -> None:
@@ -605,6 +608,13 @@ class Store(TaskStore, Protocol):
         """A transaction for an `sql` step; commits on leaving without an error. Memory raises NotImplementedError."""
         ...
 
-    async def listen(self, worker: int, ring: Callable[[], Awaitable[None] | None]) -> None:
-        """Calls ``ring`` soon after something new may be due for this worker. A hint only: polling goes on."""
+    async def listen(
+        self,
+        worker: int,
+        ring: Callable[[], Awaitable[None] | None],
+        knock: Callable[[], Awaitable[None] | None] | None = None,
+    ) -> None:
+        """Calls ``ring`` soon after something new may be due for this worker, and ``knock`` (else ``ring``) when a run
+        in its hand may have mail. A hint only: polling goes on.
+        """
         ...

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from saga.interpreter import machine
+from saga.interpreter.beginning import Beginning
 from saga.interpreter.codec import decode
 from saga.interpreter.machine.commands import Command, RunAction
 from saga.interpreter.machine.events import (
@@ -26,7 +27,6 @@ from saga.interpreter.machine.events import (
 from saga.interpreter.machine.state import Progress, StepState, Unwound
 from saga.interpreter.store import Row, RunRow
 from saga.schema.definition import Definition, Step
-from saga.schema.values import load
 
 _OVER = frozenset({Progress.OK, Progress.TIMED_OUT, Progress.FAILED, Progress.PASSED_OVER, Progress.STOPPED})
 
@@ -67,9 +67,9 @@ class Entry(NamedTuple):
 class Timeline:
     """The story of one run, told on as rows come in."""
 
-    def __init__(self, run: RunRow, definition: Definition) -> None:
+    def __init__(self, run: RunRow, definition: Definition, beginning: Beginning) -> None:
         self.definition = definition
-        self.state, commands = machine.start(definition, run.id, run.address, load(run.input), run.created_at)
+        self.state, commands = beginning.state(definition)
         self.entries: list[Entry] = []
         self.tracks = [Track() for _ in (*definition.steps, *definition.final_steps)]
         self._follow(run.created_at, commands)

@@ -42,6 +42,9 @@ T = TypeVar("T")
 _UNNOTED = 1_000
 """Messages that a run in hand may have read without its row saying so."""
 
+_DRAIN = 5.0
+"""Seconds for which nothing new is taken in hand, for the sake of a run that is to be worked on alone."""
+
 
 def tune_process() -> None:
     """For a process that does nothing but work on runs: collects garbage seldom, and never what was loaded at start.
@@ -94,7 +97,8 @@ class Worker:
         """``sinks``: where the events of a topic are sent (`saga.toml`).
 
         ``call_alone`` is called every second while runs are due that are to be worked on alone: it may start a
-        process with a worker for those. Without it they are taken when nothing else is in hand.
+        process with a worker for those. Without it one is taken when nothing else is in hand; for a few seconds the
+        worker takes nothing new, so that this may come to be.
         """
         self.definitions = definitions or Definitions(store)
         self.number = 0
@@ -105,7 +109,12 @@ class Worker:
         self._only = only
         self._sinks = sinks or {}
         self._call_alone = call_alone
+        self._rung = True
+        self._knocked = True
+        self._mail_at = 0.0
+        """When to ask for mail although nobody has knocked."""
         self._due_alone = False
+        self._drains_until = 0.0
         self._settings = settings or Settings()
         self._clock = DatabaseClock(0)
         self._ring = asyncio.Event()
@@ -143,10 +152,10 @@ class Worker:
         errands = Errands(self._store, self.definitions, self._performer, self._project, self._queues)
 
         def ring() -> None:
-            self._ring.set()
+            self.ring()
             errands.wake()
 
-        await self._store.listen(self.number, ring)
+        await self._store.listen(self.number, ring, self._knock)
         await self._offer()
         every = self._settings
         for task, work, pause in (
@@ -165,6 +174,12 @@ class Worker:
 
     def ring(self) -> None:
         """Something may be due: look at once."""
+        self._rung = True
+        self._ring.set()
+
+    def _knock(self) -> None:
+        """A run in hand may have mail."""
+        self._knocked = True
         self._ring.set()
 
     def stop(self) -> None:
@@ -229,13 +244,14 @@ class Worker:
         freed = await self._store.sweep(self.number)
         if freed:
             log.info("took over from workers that are gone: %d %s", freed, "run" if freed == 1 else "runs")
-            self._ring.set()
-        self._due_alone = self._only is None and await self._store.due_alone(self.number)
+            self.ring()
+        was_due = self._due_alone
+        self._due_alone = self._only is None and await self._store.is_due(self.number, alone=True)
         if self._due_alone and not self._settings.alone:
             if self._call_alone is not None:
                 self._call_alone()
-            else:
-                self._ring.set()
+            elif not was_due:
+                self._drains_until = self._now() + _DRAIN
         await self._store.expire_tasks(self.number)
 
     async def _purge(self) -> None:
@@ -249,7 +265,7 @@ class Worker:
         held = await self._store.held(self.number)
         offered = [hold for hold in held if self._performer.offers(hold)]
         if offered and await self._store.offer(self.number, offered):
-            self._ring.set()
+            self.ring()
 
     async def _show(self) -> None:
         """Keeps the run rows of runs in hand at most a second behind."""
@@ -283,15 +299,25 @@ class Worker:
 
     async def _claim(self) -> int:
         engine = self.engine
-        for number in await self._store.mail(self.number):
-            engine.knock(number)
+        if self._knocked or self._now() >= self._mail_at:
+            self._knocked = False
+            for number in await self._store.mail(self.number):
+                engine.knock(number)
+            self._mail_at = self._now() + self._settings.idlest
         busy, shares = engine.shares()
         free = self._settings.concurrency - busy
         if free <= 0 or engine.works_alone:
             return 0
-        alone = self._settings.alone or (self._due_alone and self._call_alone is None and not engine.live)
+        alone = self._settings.alone
+        if self._due_alone and self._call_alone is None and not alone:
+            alone = not engine.live
+            if not alone and self._now() < self._drains_until:
+                return 0
+        rung, self._rung = self._rung or self._only is not None, False
+        if not rung and not await self._store.is_due(self.number, alone=alone):
+            return 0
         began = self._clock.now()
-        claimed = await self._store.claim(self.number, free, self._only, shares=shares, alone=alone)
+        claimed = await self._store.claim(self.number, free, shares=shares, alone=alone)
         for run in claimed:
             await self._adopt(run, began)
         return len(claimed)
@@ -321,6 +347,9 @@ class Worker:
             found = await self._patiently(lambda: self._store.run(run.id))
             assert found is not None
             seen = found.mbox
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         """What a claimed run needs. It is in our hands now: it is not let go because the weather changed."""

@@ -130,9 +130,7 @@ class Environment:
         except RuntimeError:
             return self._runner.run(work)
         work.close()
-        raise RuntimeError(
-            "a saga environment has an event loop of its own: write `def test_…`, not `async def test_…`"
-        )
+        raise RuntimeError("a saga environment has an event loop of its own: write `def test_…` without `async`")
 
 
 class Run:
@@ -148,7 +146,7 @@ class Run:
 
     def advance(self, duration: str) -> Run:
         """Lets so much virtual time pass, such as ``"30m"``; all that is due until then happens, and that too."""
-        moment = self._stage.loop.now() + parse_duration(duration)
+        moment = self._stage.moment + parse_duration(duration)
         return self._after(self._stage.until(moment + 1))
 
     def finish(self) -> Run:

@@ -107,6 +107,8 @@ class Action:
     """An attempt that has not been heard of for so long is cut off."""
     queue: str | None = None
     """Who performs it (semantics.md 35). None: whoever works on the run."""
+    limit: int | None = None
+    """How many of it may run at once, over all runs and workers."""
 
     @property
     def remote(self) -> bool:
@@ -296,14 +298,6 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How much may go on at once, all workers together (docs/decisions/0016)."""
-
-    running: int
-    """Attempts under way."""
-
-
-@dataclass(frozen=True, slots=True)
 class FailWhen:
     """One line of ``fail_when``: the error code and the condition over ``output``."""
 
@@ -358,8 +352,6 @@ class Step:
     output_check: Validator | None = None
     status: str | None = None
     """The business status shown from here on."""
-    limits: Limits | None = None
-    """CALL, HTTP, SQL: for the attempts of this step, forward ones only."""
     at_most_once: bool = False
     """One attempt and no more, whatever happens to it (semantics.md 8)."""
 
@@ -478,10 +470,10 @@ class Definition:
     deadline: int | None
     id_reuse: str = "never"
     """``never`` or ``after_undone``."""
-    queue: str = "default"
-    """Where workers look for its runs (semantics.md 35)."""
-    limits: Limits | None = None
-    """For all attempts of all its runs, undos too."""
+    queue: str | None = None
+    """The pool of its runs (semantics.md 35). None: the project's."""
+    limit: int | None = None
+    """How many of its actions may run at once, over all runs and workers."""
     schedule: Schedule | None = None
     invariants: tuple[Invariant, ...] = ()
     """In file order; one without a name is called by its number."""
@@ -556,6 +548,16 @@ class Definition:
     def node(self, index: int) -> Step:
         """The step or `finally` step with that index. Raises IndexError."""
         return self.steps[index] if index < len(self.steps) else self.final_steps[index - len(self.steps)]
+
+    def sagas(self) -> set[str]:
+        """Names of all sagas it starts: its children, and the handlers of late signals."""
+        found = {signal.too_late.start for signal in self.signals.values() if signal.too_late is not None}
+        for step in (*self.steps, *self.final_steps):
+            if step.child is not None:
+                found.add(step.child.saga)
+            if step.verb is Verb.START and step.message is not None:
+                found.add(step.message.name)
+        return found
 
     def functions(self) -> frozenset[str]:
         """Names of all Python functions the saga calls, forward, undo and finally."""

@@ -46,7 +46,7 @@ async def admit(house: House, request: Request, scope: str) -> Caller:
             f'the token does not allow this: it needs the scope "{scope}"',
             f'this token has {", ".join(sorted(token.scopes))}; create one with "{scope}"',
         )
-    return Caller(f"token {token.name}", EVERYTHING if "admin" in token.scopes else token.scopes)
+    return Caller(f"token {token.name} ({token.id})", EVERYTHING if "admin" in token.scopes else token.scopes)
 
 
 async def _is_open(house: House, request: Request) -> bool:

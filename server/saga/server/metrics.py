@@ -35,6 +35,12 @@ class Metrics:
         self._streams = Gauge("saga_http_streams_open", "Streams of events that are being read.", registry=kept)
         self._signals = Counter("saga_signals", "Signals by what became of them.", ("answer",), registry=kept)
         self._starts = Counter("saga_starts", "Starts by whether a run was created.", ("created",), registry=kept)
+        self._deliveries = Counter(
+            "saga_webhook_deliveries",
+            "Deliveries of webhooks by what became of them.",
+            ("saga", "webhook", "answer"),
+            registry=kept,
+        )
         self._database = Gauge("saga_database_up", "Whether the database answered the last probe.", registry=kept)
 
     def signalled(self, answer: str) -> None:
@@ -44,6 +50,10 @@ class Metrics:
     def started(self, created: bool) -> None:
         """A start was asked for."""
         self._starts.labels("yes" if created else "no").inc()
+
+    def delivered(self, saga: str, webhook: str, answer: str) -> None:
+        """A webhook's delivery got this answer."""
+        self._deliveries.labels(saga, webhook, answer).inc()
 
     def streaming(self, change: int) -> None:
         """A stream was opened (1) or has ended (-1)."""

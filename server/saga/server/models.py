@@ -7,13 +7,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from saga.interpreter.actions.answers import is_code
 from saga.interpreter.starting import LONGEST_ID
 
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 StatusWord = Literal["running", "waiting", "compensating", "stuck", "paused", "completed", "compensated", "terminated"]
 Reason = Annotated[str, Field(max_length=2000, description="Why; kept in the history of the run.")]
+
+
+def _code(text: str) -> str:
+    if not is_code(text):
+        raise ValueError("is no code: a word of a-z, 0-9 and _, such as card_declined")
+    return text
 
 
 class Given(BaseModel):
@@ -67,8 +74,11 @@ class Resolution(Given):
     ok: Annotated[Any, Field(description="It had worked, with this output.")] = None
     rejected: Annotated[
         str,
+        AfterValidator(_code),
         Field(
-            pattern="^[a-z][a-z0-9_]*$", max_length=200, description="It was refused with this code: nothing happened."
+            json_schema_extra={"pattern": "^[a-z][a-z0-9_]*$"},
+            max_length=200,
+            description="It was refused with this code: nothing happened.",
         ),
     ] = ""
     undone: Annotated[Literal[True], Field(description="Its undo is stuck, and somebody has undone it by hand.")] = True
@@ -122,6 +132,28 @@ class RunPage(Told):
     next_cursor: Annotated[str | None, Field(description="For ?cursor= of the next page; null on the last.")]
 
 
+class Record(Told):
+    """One change by a person, a token or a webhook."""
+
+    number: int
+    at: Moment
+    who: str
+    via: Annotated[str, Field(description="cli, http, webhook or python.")]
+    action: str
+    run: str | None
+    run_id: str | None
+    what: Any
+    before: Any
+    after: Annotated[Any, Field(description="What came of it; null where that never became known.")]
+
+
+class RecordPage(Told):
+    """A page of records, newest first."""
+
+    records: list[Record]
+    next_cursor: Annotated[int | None, Field(description="For ?cursor= of the next page; null on the last.")]
+
+
 class Try(Told):
     """One attempt."""
 
@@ -141,7 +173,7 @@ class Undo(Told):
     began_at: Moment | None
     ended_at: Moment | None
     attempts: list[Try]
-    note: str
+    note: str | None
 
 
 class Step(Told):

@@ -127,7 +127,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
             "in": "path",
             "required": True,
             "description": _PARTS[name],
-            "schema": {"type": "string", "minLength": 1},
+            "schema": {"type": "string", "minLength": 1, "pattern": r"^[^\x00-\x1f\x7f]+$"},
         }
         for name in _PART.findall(path)
     ]

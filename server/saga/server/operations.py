@@ -34,7 +34,7 @@ class SignalQuery(BaseModel):
         Field(
             min_length=1,
             max_length=200,
-            pattern=r"^\S+$",
+            json_schema_extra={"pattern": r"^[^\x00-\x1f\x7f-\x9f]+$"},
             description="Counts once: a second signal of this name and key to the run is a duplicate.",
         ),
     ] = None

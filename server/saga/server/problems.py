@@ -165,7 +165,7 @@ def problem_of(error: Exception) -> Problem:
         case Problem():
             return error
         case Refused():
-            return Problem(error.code, str(error), error.hint)
+            return Problem(error.code, str(error), _next_move(error))
         case ValueProblem():
             return Problem(error.code, error.message, errors=[at_pointer(error.pointer, error.message)])
         case StoreUnavailable():
@@ -176,6 +176,11 @@ def problem_of(error: Exception) -> Problem:
             return _of_routing(error)
     log.error("a request met a defect", exc_info=error)
     return Problem("defect", "the server has met something it did not expect; its log says what")
+
+
+def _next_move(error: Refused) -> str:
+    """The hint, unless it is a command: who asks over HTTP may have none."""
+    return KINDS[error.code].move if "`saga " in error.hint else error.hint
 
 
 def _of_routing(error: HTTPException) -> Problem:

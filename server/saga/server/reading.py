@@ -22,8 +22,12 @@ SLASH = "\x1f"
 
 
 def path_of(request: Request) -> dict[str, str]:
-    """The parts of the path, decoded."""
-    return {name: str(text).replace(SLASH, "/") for name, text in request.path_params.items()}
+    """The parts of the path, decoded. Raises Problem."""
+    parts = {name: str(text).replace(SLASH, "/") for name, text in request.path_params.items()}
+    for name, text in parts.items():
+        if not text.isprintable():
+            raise wrong_parameter(name, f"the {name} has characters that cannot be printed")
+    return parts
 
 
 def query_of(request: Request, model: type[M]) -> M:
@@ -47,7 +51,7 @@ def query_of(request: Request, model: type[M]) -> M:
         first = errors[0]
         known = ", ".join(field.alias or name for name, field in fields.items()) or "none"
         hint = f"parameters here: {known}" if error.errors()[0]["type"] == "extra_forbidden" else ""
-        raise Problem("parameter", f"{first['parameter']}: {first['detail']}", hint, errors=errors) from None
+        raise Problem("parameter", f"{first['parameter']} {first['detail']}", hint, errors=errors) from None
 
 
 def _is_list(annotation: Any) -> bool:
@@ -112,7 +116,7 @@ def _fitting(model: type[M], value: Value) -> M:
         names = ", ".join(model.model_fields)
         hint = f"it has the fields {names}" if any(e["type"] == "extra_forbidden" for e in error.errors()) else ""
         where = error.errors()[0]["loc"]
-        said = f"{'.'.join(map(str, where))}: {_said(error.errors()[0])}" if where else _said(error.errors()[0])
+        said = f"{'.'.join(map(str, where))} {_said(error.errors()[0])}" if where else _said(error.errors()[0])
         raise Problem("validation", said, hint, errors=errors) from None
 
 
@@ -122,12 +126,32 @@ def _pointer(place: tuple[int | str, ...]) -> str:
 
 def _said(error: Any) -> str:
     """What pydantic says, in the words of this house."""
+    about = error.get("ctx", {})
     match error["type"]:
-        case "missing":
-            return "is missing"
-        case "extra_forbidden":
-            return "is not known here"
         case "value_error":
             return str(error["msg"]).removeprefix("Value error, ")
-        case _:
-            return str(error["msg"])[:1].lower() + str(error["msg"])[1:]
+        case "literal_error":
+            return f"must be {about['expected'].replace(chr(39), '')}"
+        case "string_too_short":
+            return "must not be empty"
+        case "string_too_long":
+            return f"has more than {about['max_length']} characters"
+        case "greater_than_equal":
+            return f"must be at least {about['ge']}"
+        case "less_than_equal":
+            return f"must be at most {about['le']}"
+        case kind:
+            return _SAID.get(kind) or str(error["msg"])[:1].lower() + str(error["msg"])[1:]
+
+
+_SAID = {
+    "missing": "is missing",
+    "extra_forbidden": "is not known here",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "dict_type": "must be a map",
+    "model_type": "must be a map",
+    "int_parsing": "must be a whole number",
+    "uuid_parsing": "is no cursor that was given out",
+}
+"""What is said of each kind of misfit."""

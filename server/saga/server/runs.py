@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from saga.interpreter.beginning import beginning_of
 from saga.interpreter.records import event_record, run_record, story_record
 from saga.interpreter.starting import check_id
 from saga.interpreter.status import Status
@@ -23,7 +24,16 @@ PAGE = 200
 
 WAITS = "^([1-9][0-9]{0,3}ms|[1-5]?[0-9]s|60s|1m)$"
 """What `wait_of` takes with the longest wait as it is by default."""
+NO_NUL = r"^[^\x00]*$"
+"""The database cannot look for the character NUL."""
 MOMENT: dict[str, Any] = {"format": "date-time"}
+
+
+def _label(text: str) -> str:
+    key, _, value = text.partition("=")
+    if not (key and value):
+        raise ValueError("is written key=value, such as label=customer=u-1")
+    return text
 
 
 class WaitQuery(BaseModel):
@@ -48,14 +58,24 @@ class ListQuery(BaseModel):
     """Which runs."""
 
     model_config = ConfigDict(extra="forbid")
-    saga: Annotated[str | None, Field(max_length=200, description="Of this saga.")] = None
+    saga: Annotated[str | None, Field(max_length=200, pattern=NO_NUL, description="Of this saga.")] = None
     status: Annotated[list[StatusWord], Field(description="That stand so; may be given more than once.")] = []
-    business_status: Annotated[str | None, Field(max_length=200, description="That show this business status.")] = None
+    business_status: Annotated[
+        str | None, Field(max_length=200, pattern=NO_NUL, description="That show this business status.")
+    ] = None
     label: Annotated[
-        list[Annotated[str, Field(pattern="^[^=]+=.+$", max_length=1000)]],
+        list[
+            Annotated[
+                str,
+                AfterValidator(_label),
+                Field(max_length=1000, json_schema_extra={"pattern": r"^[^=\x00]+=[^\x00]+$"}),
+            ]
+        ],
         Field(description="With this label, key=value; may be given more than once: all must fit."),
     ] = []
-    waiting_for: Annotated[str | None, Field(max_length=200, description="That wait for this signal.")] = None
+    waiting_for: Annotated[
+        str | None, Field(max_length=200, pattern=NO_NUL, description="That wait for this signal.")
+    ] = None
     since: Annotated[
         str | None, Field(json_schema_extra=MOMENT, description="Started at or after this moment (RFC 3339).")
     ] = None
@@ -112,7 +132,7 @@ async def get(call: Call[WaitQuery, None]) -> Response:
 async def told(call: Call[Any, Any], run: RunRow) -> Timeline:
     """A run's whole story."""
     _, definition = await call.client.definitions.get(run.definition)
-    timeline = Timeline(run, definition)
+    timeline = Timeline(run, definition, await beginning_of(call.client.store, run))
     for row in await call.client.store.journal(run.id):
         timeline.feed(row)
     return timeline
@@ -145,7 +165,7 @@ async def history(call: Call[HistoryQuery, None]) -> Response:
     patience = wait_of(asked.wait, call.house.settings)
     run = await call.house.watching.beyond(await find(call), asked.after, patience)
     _, definition = await call.client.definitions.get(run.definition)
-    timeline = Timeline(run, definition)
+    timeline = Timeline(run, definition, await beginning_of(call.client.store, run))
     entries = [timeline.feed(row) for row in await call.client.store.journal(run.id)]
     rest = [entry for entry in entries if entry.row.seq > asked.after]
     page = rest[: asked.limit]

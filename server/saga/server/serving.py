@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from saga.server.house import House
+from saga.server.impatience import ImpatientProtocol
 
 KEEP_ALIVE = 15
 """Seconds that an idle connection is kept."""
@@ -41,7 +43,9 @@ def bind(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         bound = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
-        said = error.strerror if isinstance(error, OSError) else str(error)
+        said = str(error)
+        if isinstance(error, OSError) and error.errno is not None:  # names that are not found have negative numbers
+            said = os.strerror(error.errno) if error.errno > 0 else error.strerror or said
         raise CannotBind(f"cannot listen on {host}:{port}: {said}") from None
     # Connections inherit it. asyncio sets it only for sockets made with the protocol's number, as these are not:
     # without it head and body of an answer wait 40 ms for each other.
@@ -59,6 +63,7 @@ async def serve(
     app: Starlette, bound: socket.socket, stop: asyncio.Event, root_path: str = "", proxies: Sequence[str] = ()
 ) -> None:
     """Serves until ``stop`` is set, then ends gracefully. ``proxies``: whose word counts for client and scheme."""
+    house: House = app.state.house
     config = uvicorn.Config(
         app,
         root_path=root_path,
@@ -67,6 +72,7 @@ async def serve(
         server_header=False,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies),
+        http=ImpatientProtocol,
         ws="none",
         lifespan="on",
         backlog=BACKLOG,
@@ -78,7 +84,6 @@ async def serve(
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
-    house: House = app.state.house
     house.watching.close()
     server.should_exit = True
     try:

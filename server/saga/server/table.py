@@ -5,7 +5,7 @@ Read it as a page. The routes, the OpenAPI document and the reference are made o
 
 from __future__ import annotations
 
-from saga.server import definitions, documents, health, operations, runs, streams
+from saga.server import audit, definitions, documents, health, operations, runs, streams
 from saga.server.endpoints import JSON, Answer, Endpoint
 from saga.server.models import (
     DefinitionList,
@@ -17,6 +17,7 @@ from saga.server.models import (
     NewRun,
     ProblemKind,
     ProblemKinds,
+    RecordPage,
     RequestAnswer,
     Resolution,
     Run,
@@ -251,6 +252,18 @@ DEFINITIONS = (
 )
 
 ABOUT = (
+    Endpoint(
+        "GET",
+        "/v1/audit",
+        "list_records",
+        "List who changed what, newest first",
+        audit.listing,
+        "admin",
+        (Answer(200, "A page of records.", RecordPage),),
+        ("unknown_run",),
+        query=audit.AuditQuery,
+        group="Server",
+    ),
     Endpoint(
         "GET",
         "/healthz",

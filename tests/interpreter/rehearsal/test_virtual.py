@@ -1,4 +1,4 @@
-"""The clock of rehearsals: it jumps where nothing is under way, flows with real actions, stands for the database."""
+"""The clock of rehearsals: it jumps where nothing is under way, flows with real actions, stops for the database."""
 
 from __future__ import annotations
 

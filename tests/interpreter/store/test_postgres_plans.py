@@ -11,7 +11,16 @@ import asyncpg
 import pytest
 from store_world import PostgresWorld
 
-from saga.interpreter.postgres import definitions, lease_statements, outbox, questions, removal, statements, tasks
+from saga.interpreter.postgres import (
+    definitions,
+    lease_statements,
+    outbox,
+    questions,
+    removal,
+    repeats,
+    statements,
+    tasks,
+)
 from saga.interpreter.postgres.connections import ENGINE_SETTINGS
 
 TASKS = ("OFFER", "TAKE", "BEAT", "ANSWER", "WHY_NOT_ANSWERED", "WITHDRAW", "EXPIRE", "ALL", "NOTE", "PROGRESS")
@@ -21,8 +30,8 @@ OTHERS = {
         name: getattr(statements, name)
         for name in (
             *("WRITTEN_STARTS", "WRITTEN_ROWS", "WRITTEN_CHANGES", "FREE_RUNS", "FENCE_STANDS", "START"),
-            *("JOURNAL_IN_TRANSACTION", "CLAIM", "CLAIM_RUN", "LOCK_FENCE", "OWNED", "LOAD_JOURNAL", "LOAD_INBOX"),
-            *("SEND", "WHY_NOT_SENT", "SEND_TO_ENDED", "MAIL", "SHOW", "OFFER", "DUE_ALONE", "PREPARED"),
+            *("JOURNAL_IN_TRANSACTION", "CLAIM", "CLAIM_RUN", "LOCK_FENCE", "OWNED", "LOAD", "LOAD_INBOX"),
+            *("SEND", "WHY_NOT_SENT", "SEND_TO_ENDED", "MAIL", "SHOW", "OFFER", "DUE", "PREPARED"),
             *("TAKE_PERMITS", "GIVE_PERMITS", "KEEP_PERMITS", "MARK_READ", "FAMILY_DUE"),
         )
     },
@@ -40,6 +49,13 @@ OTHERS = {
     "LOCK_ENDED": removal.LOCK,
     "REMOVE": removal.REMOVE,
     "LATEST": definitions._LATEST,
+    "THESE": questions._THESE,
+    "TAIL": questions._TAIL,
+    "BEGIN": repeats._BEGIN,
+    "KNOWN": repeats._KNOWN,
+    "FINISH": repeats._FINISH,
+    "FORGET": repeats._FORGET,
+    "TIDY": repeats._TIDY,
 }
 
 FILL = """
@@ -114,7 +130,7 @@ async def test_lists_and_takeover_use_the_indexes_made_for_them(session: asyncpg
 
 async def test_a_claim_reads_no_timers_that_are_not_due(session: asyncpg.Connection) -> None:
     """A time that is not the same all through the statement would be no condition of the index."""
-    for name in ("CLAIM", "DUE_ALONE"):
+    for name in ("CLAIM", "DUE"):
         scans = [node for node in await plan_of(session, OTHERS[name]) if node.get("Index Name") == "wake_pkey"]
         reading = [
             node for node in scans if node.get("Parent Relationship") != "Inner" or "run" not in node["Index Cond"]

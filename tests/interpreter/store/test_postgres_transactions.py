@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import asyncpg
 import pytest
 from proxy import Proxy
-from store_world import LEASE, PostgresWorld, row
+from store_world import LEASE, PostgresWorld, row, until
 
 from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.store import Batch, Fenced, NotCommitted, OutboxRow, StoreUnavailable
@@ -183,3 +183,18 @@ async def test_the_author_s_names_are_looked_up_as_always(shop: Shop) -> None:
         hashes = await transaction.connection.fetchval("SHOW enable_hashjoin")
         await transaction.journal(row(shop.run, 1))
     assert (path, hashes) == ('"$user", public', "on")
+
+
+async def test_a_transaction_given_up_while_it_begins_leaves_no_connection(shop: Shop) -> None:
+    await shop.pay(1)
+    released = shop.proxy.hold("sql steps")
+    paying = asyncio.ensure_future(shop.pay(2))
+    await asyncio.sleep(0.1)
+    paying.cancel()
+    await asyncio.gather(paying, return_exceptions=True)
+    released.set()
+    query = """SELECT count(*) FROM pg_stat_activity
+                WHERE datname = current_database() AND application_name = 'saga sql steps'"""
+    await until(lambda: shop.world.sql.fetchval(query), lambda left: left == 0)
+    await shop.pay(2)
+    assert await shop.kept() == (2, 2, 2)

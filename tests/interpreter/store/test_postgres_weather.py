@@ -192,15 +192,16 @@ async def test_a_claim_whose_answer_is_lost_is_not_forgotten(
     world = postgres_world
     worker = await enlist(world, far)
     mine = await start(world, far, worker)
-    for answers in range(3):
+    for answers in range(2):
         run, other = await world.started(), await world.started()
+        await world.store.send([signal(run)])  # else there were nothing to load
         proxy.swallow("claims", after=answers)
         with pytest.raises(StoreUnavailable):
             await far.claim(worker, 1)
         claimed = await far.claim(worker, 10)
         assert {(one.id, one.lost) for one in claimed} == {(run, True), (other, False)}
         for one in claimed:
-            change = Change(one.id, 0, 0, Status.COMPLETED)
+            change = Change(one.id, 0, one.mbox, Status.COMPLETED)
             assert (await far.write(worker, Batch(changes=[change]))).changes == {one.id}
     assert await far.claim(worker, 10) == []
     assert (await world.see(mine)).owner == worker
@@ -212,6 +213,7 @@ async def test_what_was_claimed_before_the_weather_changed_is_handed_over(
     world = postgres_world
     worker = await enlist(world, far)
     first = await world.started()
+    await world.store.send([signal(first)])
     proxy.swallow("claims", after=1)
     with pytest.raises(StoreUnavailable):
         await far.claim(worker, 10)
@@ -354,3 +356,21 @@ async def test_a_due_run_of_long_ago_and_an_unknown_run(postgres_world: Postgres
     assert await world.store.claim(worker, 1) == []
     assert [claimed.id for claimed in await world.store.claim(worker, 1)] == [run]
     assert await world.sql.fetchval("SELECT count(*) FROM saga.wake") == 0
+
+
+@pytest.mark.parametrize("request_", [("heartbeat", b"pg_try_advisory_lock"), ("claims", b"row_number")])
+async def test_a_worker_that_could_not_be_enlisted_is_not_kept_alive(
+    postgres_world: PostgresWorld, proxy: Proxy, far: Store, request_: tuple[str, bytes]
+) -> None:
+    world = postgres_world
+    stopped = proxy.stop_at(*request_)
+    with pytest.raises(StoreUnavailable):
+        await enlist(world, far)
+    assert stopped.done.is_set()
+    real = await enlist(world, far)
+    await world.sql.execute("UPDATE saga.worker SET renewed_at = '-infinity'")
+    await world.kill("heartbeat")
+    query = "SELECT count(*) FROM saga.worker WHERE renewed_at > '-infinity'"
+    await until(lambda: world.sql.fetchval(query), lambda renewed: renewed > 0)
+    await far.renew(real)
+    assert await world.sql.fetchval(f"{query} AND id <> $1", real) == 0

@@ -1,6 +1,6 @@
 from uuid import UUID
 
-from store_world import HOUR, World, new_id
+from store_world import HOUR, World, new_id, row
 
 from saga.interpreter.status import Status
 from saga.interpreter.store import Batch, RunFilter
@@ -76,3 +76,16 @@ async def test_several_runs_at_once(world: World) -> None:
     found = await world.store.these([third, new_id(), first])
     assert {run.id for run in found} == {first, third}
     assert await world.store.these([]) == []
+
+
+async def test_what_has_happened_lately_to_any_run_of_a_project(world: World) -> None:
+    worker = await world.worker()
+    first, second = [await world.owned(worker) for _ in range(2)]
+    rows = [row(first, 1), row(second, 1), row(second, 2), row(first, 2)]
+    await world.store.write(worker, Batch(rows=sorted(rows)))
+    beginning = rows[0].at
+    found = await world.store.tail(world.project, beginning, 10)
+    assert [(each.at, each.run, each.seq) for each in found] == sorted((each.at, each.run, each.seq) for each in rows)
+    assert {each.seq for each in await world.store.tail(world.project, beginning + 1, 10)} == {2}
+    assert len(await world.store.tail(world.project, beginning, 3)) == 3
+    assert await world.store.tail(world.project + 1, beginning, 10) == []

@@ -91,14 +91,14 @@ async def test_a_run_that_died_twice_with_its_worker_is_claimed_alone(world: Wor
     run = await world.started()
     worker = await world.worker()
     await crash(world, run, alone=False)
-    assert not await world.store.due_alone(worker)
+    assert not await world.store.is_due(worker, alone=True)
     await crash(world, run, alone=False)
     other = await world.started()
-    assert await world.store.due_alone(worker)
+    assert await world.store.is_due(worker, alone=True)
     assert [one.id for one in await world.store.claim(worker, 10)] == [other]
     (claimed,) = await world.store.claim(worker, 10, alone=True)
     assert (claimed.id, claimed.crashes) == (run, 2)
-    assert not await world.store.due_alone(worker)
+    assert not await world.store.is_due(worker, alone=True)
 
 
 async def test_a_run_that_gets_on_is_claimed_with_others_again(world: World) -> None:
@@ -109,7 +109,7 @@ async def test_a_run_that_gets_on_is_claimed_with_others_again(world: World) -> 
     (claimed,) = await world.store.claim(worker, 10, alone=True)
     await world.store.write(worker, Batch(rows=[row(run, len(claimed.rows) + 1)]))
     assert await world.change(worker, run, Status.WAITING, due=await world.store.now(), seq=len(claimed.rows) + 1)
-    assert not await world.store.due_alone(worker)
+    assert not await world.store.is_due(worker, alone=True)
     assert set(await world.claimed(worker)) == {run}
 
 

@@ -129,7 +129,10 @@ class Http:
         session = self._open()
         sent = _Sent()
         try:
-            return await self._converse(session, written, sent, seconds, what)
+            answer = await self._converse(session, written, sent, seconds, what)
+            if isinstance(answer, Ok):
+                return Ok(self._secrets.without(answer.output), self._secrets.without(answer.response))
+            return answer
         except AddressRefused as refused:
             return Refusal("address_refused", f"{what}: {refused}")
         except (_client_error(), OSError) as error:

@@ -11,11 +11,17 @@ from collections.abc import Iterator, Mapping
 from json import dumps
 from pathlib import Path
 from urllib.parse import quote, quote_plus, urlsplit
+from weakref import WeakSet
+
+from saga.interpreter.tokens import without_tokens
+from saga.schema.values import Value, dump
 
 DIRECTORY = "SAGA_SECRETS_DIR"
 """The environment variable that names the folder of mounted secrets, one file each, as Kubernetes mounts them."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_BY_CHANCE = 16
+"""Characters. Anything shorter may be part of a text by chance."""
 
 
 class SecretMissing(Exception):
@@ -38,6 +44,7 @@ class Secrets:
         self._environ = os.environ if environ is None else environ
         self._seen: dict[str, str] = {}
         self._pattern: re.Pattern[str] | None = None
+        _MADE.add(self)
 
     def get(self, name: str) -> str:
         """The value now; from here on `scrub` takes it out. Raises SecretMissing."""
@@ -65,6 +72,27 @@ class Secrets:
             return text
         return self._pattern.sub(lambda found: f"***{self._seen[found[0]]}***", text)
 
+    def without(self, value: Value) -> Value:
+        """A value with long secrets taken out of its texts, as `scrub` does: some services echo what they are sent.
+
+        Values shorter than 16 characters stay: they may stand in a text by chance, and data must not be changed by it.
+        """
+        if self._pattern is None or self._pattern.search(dump(value)) is None:
+            return value
+        return self._without(value)
+
+    def _without(self, value: Value) -> Value:
+        if isinstance(value, str):
+            assert self._pattern is not None
+            return self._pattern.sub(
+                lambda found: found[0] if len(found[0]) < _BY_CHANCE else f"***{self._seen[found[0]]}***", value
+            )
+        if isinstance(value, list):
+            return [self._without(item) for item in value]
+        if isinstance(value, dict):
+            return {str(self._without(key)): self._without(item) for key, item in value.items()}
+        return value
+
     def _look_up(self, name: str) -> str:
         if _NAME.fullmatch(name) is None:
             raise SecretMissing(name, f"{name!r} cannot be the name of a secret; use letters, digits and _")
@@ -87,6 +115,16 @@ class Secrets:
             self._seen.setdefault(form, name)
         longest_first = sorted(self._seen, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+
+_MADE: WeakSet[Secrets] = WeakSet()
+
+
+def scrubbed(text: str) -> str:
+    """A text without any secret that this process has read, and without tokens: for logs and for people."""
+    for secrets in _MADE:
+        text = secrets.scrub(text)
+    return without_tokens(text)
 
 
 class Settings(Mapping[str, str]):

@@ -24,7 +24,6 @@ from saga.interpreter.machine.events import (
     DEADLINE,
     FORWARD,
     ROOT,
-    ActionEvent,
     ActionPostponed,
     ActionRejected,
     ActionSucceeded,
@@ -93,7 +92,10 @@ def transition(definition: Definition, state: State, event: Event) -> list[Comma
             trial = _awaited(state, event.ref, event.attempt)
             if trial is None:
                 return []
-            _answered(turn, event, trial)
+            if event.ref.undo == FORWARD:
+                forward.answered(turn, event, trial)
+            else:
+                unwinding.answered(turn, event, trial)
         case ChildEnded() | TaskAnswered():
             _answered_from_afar(turn, event)
         case SignalReceived():
@@ -117,13 +119,6 @@ def _awaited(state: State, ref: Ref, attempt: int) -> Trial | None:
     return None
 
 
-def _answered(turn: Turn, event: ActionEvent, trial: Trial) -> None:
-    if event.ref.undo == FORWARD:
-        forward.answered(turn, event, trial)
-    else:
-        unwinding.answered(turn, event, trial)
-
-
 def _answered_from_afar(turn: Turn, event: ChildEnded | TaskAnswered) -> None:
     """Somebody else's answer came through the inbox; one that nobody waits for any more changes nothing."""
     trial = turn.state.trial(event.ref) if 0 <= event.ref.step < len(turn.state.steps) else None
@@ -131,12 +126,12 @@ def _answered_from_afar(turn: Turn, event: ChildEnded | TaskAnswered) -> None:
         turn.state.fates[event.mseq] = "ignored:nobody waits for it any more"
         return
     turn.state.fates[event.mseq] = "done"
-    if isinstance(event, TaskAnswered):
-        _answered(turn, answer_of_task(event), trial)
-    elif event.ref.undo == FORWARD:
-        forward.answered(turn, end_of_child(event, trial.attempt), trial)
-    else:
+    if isinstance(event, ChildEnded) and event.ref.undo != FORWARD:
         unwinding.child_undone(turn, event, trial)
+        return
+    # only forward actions are offered to others: an undo is always the worker's own
+    answer = answer_of_task(event) if isinstance(event, TaskAnswered) else end_of_child(event, trial.attempt)
+    forward.answered(turn, answer, trial)
 
 
 def _signal(turn: Turn, event: SignalReceived) -> None:

@@ -78,8 +78,9 @@ def _is_taken(turn: Turn, place: Ref, error: dict[str, Value]) -> bool:
         catch = _matching(step, error["code"]) if may_catch else None
         if catch is not None or step.optional:
             turn.state.at(taker).error = error
-            kind = Leaving(Progress.PASSED_OVER) if catch is None else Leaving(Progress.CAUGHT, catch.way, catch.undo)
-            leave(turn, taker, kind)
+            wholly = (taker,) if catch is not None and catch.undo else ()
+            ended = Progress.PASSED_OVER if catch is None else Progress.CAUGHT
+            leave(turn, taker, Leaving(ended, "" if catch is None else catch.way, wholly))
             return True
     return False
 

@@ -25,9 +25,7 @@ def fingerprint(state: State, tries: int = 3, *, errors: bool = True) -> Hashabl
         tuple((unread.name, _value(unread.payload)) for unread in state.mailbox),
         tuple(sorted(state.timers)),
         tuple(state.started),
-        tuple(
-            (place, left.progress, left.way, left.everything, left.stopping) for place, left in state.leaving.items()
-        ),
+        tuple((place, left.progress, left.way, left.wholly, left.stopping) for place, left in state.leaving.items()),
         tuple((trouble.place, trouble.undo) for trouble in state.troubles),
         (state.phase, state.ending, state.outcome, state.shown, state.stop_after_pivot),
         dump(state.error) if errors else "",

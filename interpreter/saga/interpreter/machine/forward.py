@@ -27,6 +27,7 @@ from saga.interpreter.machine.scope import scope
 from saga.interpreter.machine.sending import compute, open_child
 from saga.interpreter.machine.settling import (
     arm,
+    arm_again,
     disarm,
     error_of,
     is_being_left,
@@ -250,7 +251,7 @@ def reopen(turn: Turn, place: Ref) -> None:
         open_child(turn, place, step, step.child)
     else:
         mine.trial.tries, mine.trial.first_at = 0, turn.at
-        arm(turn, place, step)
+        arm_again(turn, place, step)
         try_next(turn, place)
 
 
@@ -265,7 +266,7 @@ def answer_by_hand(turn: Turn, place: Ref, ok: bool, output: Value, code: str) -
     """A person found out how a step ended. ``ok`` with its output, else rejected with a code: nothing had happened."""
     if ok:
         turn.state.at(place).output = output
-        arm(turn, place, turn.node(place))
+        arm_again(turn, place, turn.node(place))
         succeed(turn, place)
         return
     fail(turn, place, code, "resolved by hand", "rejected")

@@ -29,7 +29,9 @@ def leave(turn: Turn, container: Ref, leaving: Leaving) -> None:
     turn.ready = [place for place in turn.ready if outside(place)]
     turn.through = [place for place in turn.through if outside(place)]
     state.troubles = [trouble for trouble in state.troubles if outside(trouble.place)]
-    state.leaving = {place: each for place, each in state.leaving.items() if outside(place)}
+    for place in [place for place in state.leaving if not outside(place)]:
+        # or half of a block would stay that its `catch` wanted undone
+        leaving.wholly += state.leaving.pop(place).wholly
     state.leaving[container] = leaving
     turn.cancel_timers(container)
     for place, mine in state.places():
@@ -54,7 +56,7 @@ def roll_back(turn: Turn, outcome: str, error: dict[str, Value] | None) -> None:
     state = turn.state
     state.outcome, state.error = state.stop_after_pivot or outcome, error
     state.phase, state.stop_after_pivot = Phase.STOPPING, None
-    leave(turn, ROOT, Leaving(Progress.STOPPED, everything=True))
+    leave(turn, ROOT, Leaving(Progress.STOPPED, wholly=(ROOT,)))
 
 
 def stop(turn: Turn, outcome: str) -> None:
@@ -91,7 +93,7 @@ def go_on(turn: Turn) -> None:
             leaving.stopping = False
             if container == ROOT:
                 turn.state.phase = Phase.UNDOING
-        if not unwinding.unwind(turn, container, everything=leaving.everything):
+        if not unwinding.unwind(turn, container, leaving.wholly):
             continue
         del turn.state.leaving[container]
         if container == ROOT:

@@ -20,7 +20,7 @@ from saga.interpreter.machine.events import (
 )
 from saga.interpreter.machine.places import spelled
 from saga.interpreter.machine.scope import key
-from saga.interpreter.machine.settling import arm
+from saga.interpreter.machine.settling import arm_again
 from saga.interpreter.machine.state import Progress, Trial
 from saga.interpreter.machine.turn import Turn
 from saga.schema.definition import Child, Message, Step, Verb
@@ -28,7 +28,10 @@ from saga.schema.values import Value, bounded
 
 
 def compute(turn: Turn, place: Ref, step: Step) -> Value:
-    """The output of a `set`, `emit`, `signal` or `start`, done with that. Raises ExpressionFailed or ValueProblem."""
+    """The output of a `set`; null for an `emit`, `signal` or `start`, which is sent off.
+
+    Raises ExpressionFailed or ValueProblem.
+    """
     if step.message is None:
         assert step.value is not None
         return bounded(turn.evaluate(place, step.value), what="value")
@@ -48,9 +51,8 @@ def _send(turn: Turn, place: Ref, verb: Verb, message: Message) -> Value:
         turn.commands.append(SendSignal(place, turn.text(place, message.target), message.name, given, name))
         return None
     id_ = None if message.id is None else turn.text(place, message.id)
-    fallback = _fallback(turn, place)
-    turn.commands.append(StartRun(place, message.name, id_, fallback, given))
-    return {"saga": message.name, "id": id_}
+    turn.commands.append(StartRun(place, message.name, id_, _fallback(turn, place), given))
+    return None
 
 
 def _fallback(turn: Turn, place: Ref) -> str:
@@ -71,7 +73,7 @@ def open_child(turn: Turn, place: Ref, step: Step, child: Child) -> None:
     own = key(turn.definition, turn.state, place)
     fallback = _fallback(turn, place)
     turn.commands.append(StartChild(place, child.saga, id_, fallback, trial.arguments, own, trial.first_at))
-    arm(turn, place, step)
+    arm_again(turn, place, step)
 
 
 def end_of_child(event: ChildEnded, attempt: int) -> ActionEvent:

@@ -32,7 +32,8 @@ def settle(turn: Turn, place: Ref, progress: Progress, way: str = "") -> None:
         _count_down(turn, outer(definition, place), Ref(container, iteration))
     for follower in definition.followers[index]:
         next_ = Ref(follower, iteration)
-        if state.progress(next_) is Progress.PENDING and needs_are_settled(turn, next_):
+        alone = len(definition.steps[follower].needs) == 1  # what it needs is this step
+        if (alone or needs_are_settled(turn, next_)) and state.progress(next_) is Progress.PENDING:
             insort(turn.ready, next_)
 
 
@@ -72,12 +73,17 @@ def arm(turn: Turn, place: Ref, step: Step) -> None:
             turn.state.started.append(place)
 
 
+def arm_again(turn: Turn, place: Ref, step: Step) -> None:
+    """Arms a step by hand, where it may have been disarmed: it keeps its place in the order of start."""
+    if place in turn.state.started:
+        turn.state.at(place).undo = turn.state.at(place).undo or UndoState()
+    else:
+        arm(turn, place, step)
+
+
 def disarm(turn: Turn, place: Ref) -> None:
-    """Takes a step off the undo list: its outcome is rejected, so nothing happened."""
-    mine = turn.state.at(place)
-    if mine.undo is not None:
-        mine.undo = None
-        turn.state.started.remove(place)
+    """The outcome of a step is rejected: nothing happened, and nothing is left to undo."""
+    turn.state.at(place).undo = None
 
 
 def error_of(step: Step, place: Ref, trial: Trial | None, code: str, message: str, outcome: str) -> dict[str, Value]:

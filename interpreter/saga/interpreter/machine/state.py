@@ -198,14 +198,14 @@ class Leaving:
 
     progress: Progress
     way: str = ""
-    everything: bool = False
-    """All that was started inside is undone; else only what must be at once (semantics.md 11)."""
+    wholly: tuple[Ref, ...] = ()
+    """Containers in it of which all that was started is undone; else only what must be at once (semantics.md 11)."""
     stopping: bool = True
     """What is in flight inside is still awaited."""
 
     def copy(self) -> Leaving:
         """An independent copy."""
-        return Leaving(self.progress, self.way, self.everything, self.stopping)
+        return Leaving(self.progress, self.way, self.wholly, self.stopping)
 
 
 @dataclass(slots=True)
@@ -226,7 +226,7 @@ class State:
     phase: Phase = Phase.FORWARD
     iterated: dict[Ref, StepState] = field(default_factory=dict)
     started: list[Ref] = field(default_factory=list)
-    """Places with an armed undo, in order of start: the one undo list of the run (semantics.md 9)."""
+    """Places that had an undo armed, in order of start: the one undo list of the run (semantics.md 9)."""
     leaving: dict[Ref, Leaving] = field(default_factory=dict)
     """What is being left, none inside another; `ROOT` is the run."""
     mailbox: list[Unread] = field(default_factory=list)

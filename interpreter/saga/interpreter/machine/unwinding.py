@@ -30,14 +30,14 @@ from saga.schema.values import ValueProblem
 # -- in which order
 
 
-def unwind(turn: Turn, container: Ref, *, everything: bool) -> bool:
+def unwind(turn: Turn, container: Ref, wholly: tuple[Ref, ...]) -> bool:
     """Undoes what was started inside a container, as far as that goes now. True when nothing is left to do.
 
-    ``everything``: else only what ended unknown, and what is being undone already.
+    ``wholly``: containers of which all is undone; else only what ended unknown, and what is being undone already.
     """
     graph = turn.definition.compensation.order == "graph"
     unfinished: list[Ref] = []
-    for place in _wanted(turn, container, everything):
+    for place in _wanted(turn, container, wholly):
         after = (other for other in unfinished if not graph or comes_before(turn.definition, place, other))
         if next(after, None) is not None or not _advance(turn, place):
             unfinished.append(place)
@@ -46,14 +46,15 @@ def unwind(turn: Turn, container: Ref, *, everything: bool) -> bool:
     return not unfinished
 
 
-def _wanted(turn: Turn, container: Ref, everything: bool) -> list[Ref]:
+def _wanted(turn: Turn, container: Ref, wholly: tuple[Ref, ...]) -> list[Ref]:
     """What is to be undone, newest start first."""
     found: list[Ref] = []
     for place in reversed(turn.state.started):
         mine = turn.state.at(place)
         if mine.undo is None or mine.undo.stage.finished or not is_inside(turn.definition, container, place):
             continue
-        if everything or mine.undo.stage is not Unwound.ARMED or ended_unknown(mine):
+        whole = any(is_inside(turn.definition, each, place) for each in wholly)
+        if whole or mine.undo.stage is not Unwound.ARMED or ended_unknown(mine):
             found.append(place)
     return found
 

@@ -57,6 +57,7 @@ class MemoryStore(MemoryQuestions):
         self.access = MemoryAccess(clock)
         self.repeats = MemoryRepeats(clock)
         self._rings: dict[int, Ring] = {}
+        self._knocks: dict[int, Ring] = {}
         self._answers: set[asyncio.Future[None]] = set()
 
     async def close(self) -> None:
@@ -145,7 +146,7 @@ class MemoryStore(MemoryQuestions):
             self._wake(run)
         else:
             self._tables.workers[run.owner].mail[run.id] = None
-            self._ring(run.owner)
+            self._ring(run.owner, self._knocks)
         return Delivery("accepted", mseq, run.owner)
 
     # -- as a worker
@@ -165,6 +166,7 @@ class MemoryStore(MemoryQuestions):
     async def retire(self, worker: int) -> None:
         """See `Store.retire`."""
         self._rings.pop(worker, None)
+        self._knocks.pop(worker, None)
         if self._tables.workers.pop(worker, None) is not None:
             self._free(worker, crashed=False)
 
@@ -206,9 +208,9 @@ class MemoryStore(MemoryQuestions):
         due = [run for run in family if run.claimable and run.due is not None and run.due <= now]
         return [run.claim(worker) for run in due[:limit]]
 
-    async def due_alone(self, worker: int) -> bool:
-        """See `Store.due_alone`."""
-        return self._tables.is_due_alone(self._worker(worker))
+    async def is_due(self, worker: int, *, alone: bool = False) -> bool:
+        """See `Store.is_due`."""
+        return self._tables.is_due(self._worker(worker), alone)
 
     async def prepared(self, worker: int, run: UUID, given: str, labels: str) -> None:
         """See `Store.prepared`: there are no such runs here."""
@@ -353,10 +355,11 @@ class MemoryStore(MemoryQuestions):
         """Not offered: there is no database in which to run an author's statement."""
         raise NotImplementedError("`sql` steps need Postgres")
 
-    async def listen(self, worker: int, ring: Ring) -> None:
+    async def listen(self, worker: int, ring: Ring, knock: Ring | None = None) -> None:
         """See `Store.listen`."""
         self._worker(worker)
         self._rings[worker] = ring
+        self._knocks[worker] = knock or ring
 
     # -- within
 
@@ -396,10 +399,10 @@ class MemoryStore(MemoryQuestions):
     def _ring_for(self, project: int, queue: str) -> None:
         for number, worker in self._tables.workers.items():
             if worker.project == project and queue in worker.queues:
-                self._ring(number)
+                self._ring(number, self._rings)
 
-    def _ring(self, worker: int) -> None:
-        ring = self._rings.get(worker)
+    def _ring(self, worker: int, rings: dict[int, Ring]) -> None:
+        ring = rings.get(worker)
         if ring is not None:
             asyncio.get_running_loop().call_soon(self._answer, ring)
 

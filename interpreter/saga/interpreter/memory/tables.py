@@ -270,9 +270,9 @@ class Tables:
             self.schedule(run)
         return [run for _, _, run in ranked[:limit]]
 
-    def is_due_alone(self, worker: StoredWorker) -> bool:
-        """Whether a run is due that is worked on alone."""
-        return any(heap and heap[0][0] <= self.clock() for _, heap in self._due_heaps(worker, True))
+    def is_due(self, worker: StoredWorker, alone: bool) -> bool:
+        """Whether a run is due, or may be: some are scheduled more than once."""
+        return any(heap and heap[0][0] <= self.clock() for _, heap in self._due_heaps(worker, alone))
 
     def _due_heaps(
         self, worker: StoredWorker, alone: bool

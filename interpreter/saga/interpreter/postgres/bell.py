@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
 
 from saga.interpreter.postgres import lease_statements as sql
 from saga.interpreter.postgres.connections import Connection, Link, is_weather, pauses
@@ -33,7 +34,7 @@ class Bell:
         self._link = Link(url, "heartbeat", 10, {"synchronous_commit": "off"}, self._opened)
         self._alive: dict[int, bool] = {}
         """Workers of this process, and whether their liveness lock is held."""
-        self._rings: dict[int, tuple[frozenset[str], Ring]] = {}
+        self._rings: dict[int, dict[str, Ring]] = {}
         self._waiting: set[str] = set()
         self._ringing: asyncio.Task[None] | None = None
         self._reviving: asyncio.Task[None] | None = None
@@ -54,7 +55,11 @@ class Bell:
     async def add(self, worker: int) -> None:
         """A worker was enlisted: its liveness lock is held from now on. Raises StoreUnavailable."""
         self._alive[worker] = False
-        await self._hold(worker)
+        try:
+            await self._hold(worker)
+        except BaseException:
+            self.drop(worker)  # nobody will: it was not enlisted
+            raise
 
     def drop(self, worker: int) -> None:
         """A worker is gone."""
@@ -71,13 +76,15 @@ class Bell:
         now: int = answer[0][0]
         return now
 
-    async def listen(self, worker: int, names: Iterable[str], ring: Ring) -> None:
-        """Calls ``ring`` whenever one of these names is rung, by this process or another, until the worker is gone."""
-        self._rings[worker] = (frozenset(names), ring)
+    async def listen(self, worker: int, rings: Mapping[str, Ring]) -> None:
+        """Calls what stands at a name when that is rung, by this process or another, until the worker is gone."""
+        self._rings[worker] = dict(rings)
         await self._link.ask("SELECT 1")
 
     def ring(self, names: Iterable[str]) -> None:
-        """Rings soon: at once when it has been quiet, else together with others."""
+        """Rings at once in this process; for others soon: when it has been quiet at once, else together with more."""
+        names = set(names)
+        self._call(names)
         self._waiting.update(names)
         if self._waiting and (self._ringing is None or self._ringing.done()):
             self._ringing = asyncio.get_running_loop().create_task(self._ring_all(), name="saga doorbell")
@@ -125,10 +132,15 @@ class Bell:
                     return
                 await asyncio.sleep(pause)
 
-    def _heard(self, connection: object, pid: int, channel: str, payload: object) -> None:
-        rung = str(payload).split(",")
-        for names, ring in list(self._rings.values()):
-            answer = None if names.isdisjoint(rung) else ring()
+    def _heard(self, connection: Any, pid: int, channel: str, payload: object) -> None:
+        if pid != connection.get_server_pid():  # else it was rung by this process, where it has been heard
+            self._call(str(payload).split(","))
+
+    def _call(self, names: Iterable[str]) -> None:
+        rung = set(names)
+        wanted = [ring for rings in self._rings.values() for name, ring in rings.items() if name in rung]
+        for ring in dict.fromkeys(wanted):
+            answer = ring()
             if inspect.isawaitable(answer):
                 task = asyncio.ensure_future(answer)
                 self._answers.add(task)

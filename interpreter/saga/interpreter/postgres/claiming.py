@@ -39,15 +39,19 @@ class Claimer:
         """Prepares and plans the statements by running them empty."""
         await self._link.ask(statements.CLAIM, worker, 0, [], 1, 0, [], [], [])
         await self._link.ask(statements.CLAIM_RUN, worker, UUID(int=0), False)
-        await self._link.ask(statements.LOAD_JOURNAL, [], 0)
-        await self._link.ask(statements.LOAD_INBOX, [], [])
+        await self._link.ask(statements.LOAD, [], [])
+        await self._link.ask(statements.DUE, 0, [], 1)
 
     async def claim_due(self, hand: Hand, limit: int, shares: Sequence[Share], alone: bool) -> list[Claimed]:
         """Due runs of the worker's queues, at most so many; or one of those that are worked on ``alone``."""
         sagas, held, room = zip(*shares, strict=True) if shares else ((), (), ())
         lane, most = (-1, 1) if alone else (1, limit)
-        asked = (statements.CLAIM, hand.project, list(hand.queues), lane, most, sagas, held, room)
-        return await self._gathered(hand, limit, [asked])
+        claim = (statements.CLAIM, hand.project, list(hand.queues), lane, most, sagas, held, room)
+        return await self._gathered(hand, most, [claim])
+
+    async def is_due(self, hand: Hand, alone: bool) -> bool:
+        """Whether there is something to claim. Costs no commit, as a claim does."""
+        return bool(await self._link.ask(statements.DUE, hand.project, list(hand.queues), -1 if alone else 1))
 
     async def claim_run(self, hand: Hand, run: UUID, due_or_not: bool) -> list[Claimed]:
         """One run, if it is unowned, open, not held and, unless ``due_or_not``, due."""
@@ -111,14 +115,19 @@ class Claimer:
             return []
         runs = [row[0] for row in rows]
         await hand.settled(runs)
+        known = [row for row in rows if lost or row[1] > 1 or row[12] > row[13]]  # of the others there is nothing yet
+        journals: dict[UUID, list[Row]] = {}
+        inboxes: dict[UUID, list[InboxRow]] = {}
         try:
-            journal = await self._link.fetch(statements.LOAD_JOURNAL, runs, 0)
-            inbox = await self._link.fetch(statements.LOAD_INBOX, runs, [row[13] for row in rows])
+            if known:
+                loaded = await self._link.fetch(statements.LOAD, [row[0] for row in known], [row[13] for row in known])
+                for run, group in groupby((row for row in loaded if row[7] is None), _first):
+                    journals[run] = [Row._make(row[:7]) for row in group]
+                for run, group in groupby((row for row in loaded if row[7] is not None), _first):
+                    inboxes[run] = [InboxRow(row[0], row[1], row[2], row[7], row[8], row[6], row[5]) for row in group]
+            await self._pools.know_queues(row[4] for row in rows)
         except Exception as error:
             raise self._translated(error) from error
-        await self._pools.know_queues(row[4] for row in rows)
-        journals = {run: [Row._make(row) for row in group] for run, group in groupby(journal, _first)}
-        inboxes = {run: [InboxRow._make(row) for row in group] for run, group in groupby(inbox, _first)}
         return [(self._claimed(row, journals.get(row[0], []), inboxes.get(row[0], []), lost), row[1]) for row in rows]
 
     def _claimed(self, row: asyncpg.Record, journal: list[Row], inbox: list[InboxRow], lost: bool) -> Claimed:

@@ -18,7 +18,7 @@ UPDATE saga.repeat SET status = $5, location = $6, body = $7
 _FORGET = """
 DELETE FROM saga.repeat WHERE project = $1 AND caller = $2 AND key = $3 AND digest = $4 AND status IS NULL"""
 _TIDY = f"""
-DELETE FROM saga.repeat WHERE begun_at < clock_timestamp() - {KEPT_FOR} * interval '1 microsecond' RETURNING 1"""
+DELETE FROM saga.repeat WHERE begun_at < statement_timestamp() - {KEPT_FOR} * interval '1 microsecond' RETURNING 1"""
 
 
 class Repeats:

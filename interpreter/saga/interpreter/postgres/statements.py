@@ -207,11 +207,11 @@ $4: 1, or -1 for those that are worked on alone. No row: fenced. One row of null
 the index must not be volatile: every timer of the pool would be read.
 """
 
-DUE_ALONE = """
+DUE = """
 SELECT 1 FROM saga.pool q, LATERAL (
-  SELECT 1 FROM saga.wake WHERE pool = (-q.id)::smallint AND due <= statement_timestamp() LIMIT 1) w
+  SELECT 1 FROM saga.wake WHERE pool = (q.id * $3)::smallint AND due <= statement_timestamp() LIMIT 1) w
  WHERE q.project = $1 AND q.queue = ANY($2::text[]) LIMIT 1"""
-"""Whether a run is due that is worked on alone."""
+"""Whether a run is due in queues $2. $3: as $4 of CLAIM."""
 
 CLAIM_RUN = f"""
 WITH {_FENCE},
@@ -232,10 +232,14 @@ LOCK_FENCE = "SELECT 1 FROM saga.fence WHERE worker = $1 FOR UPDATE"
 
 OWNED = _CLAIMED + " FROM saga.run c WHERE c.owner = $1 ORDER BY c.id"
 
-LOAD_JOURNAL = """
-SELECT j.run, j.seq, j.kind, j.step, j.attempt, j.at, j.data
-  FROM unnest($1::uuid[]) AS x(run),
-       LATERAL (SELECT * FROM saga.journal WHERE run = x.run AND seq > $2 ORDER BY seq) j"""
+LOAD = """
+SELECT j.run, j.seq, j.kind, j.step, j.attempt, j.at, j.data, NULL::text, NULL::text
+  FROM unnest($1::uuid[]) AS x(run), LATERAL (SELECT * FROM saga.journal WHERE run = x.run ORDER BY seq) j
+UNION ALL
+SELECT i.run, i.mseq, i.kind, 0, 0, saga.micros(i.at), i.data, i.name, i.key
+  FROM unnest($1::uuid[], $2::int[]) AS x(run, mread),
+       LATERAL (SELECT * FROM saga.inbox WHERE run = x.run AND mseq > x.mread ORDER BY mseq) i"""
+"""The journals of these runs, then their messages above a number: these have a name."""
 
 LOAD_INBOX = """
 SELECT i.run, i.mseq, i.kind, i.name, i.key, i.data, saga.micros(i.at)

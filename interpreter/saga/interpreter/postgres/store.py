@@ -227,8 +227,12 @@ class PostgresStore:
     ) -> int:
         """See `Store.enlist`. Every hot statement is prepared and run once, empty: the first real one is quick."""
         hand = await self._leases.enlist(project, queues, only, host, pid, lease)
-        await self._writer.warm(hand.worker)
-        await self._claimer.warm(hand.worker)
+        try:
+            await self._writer.warm(hand.worker)
+            await self._claimer.warm(hand.worker)
+        except BaseException:
+            self._bell.drop(hand.worker)  # its lease runs out
+            raise
         self._hands.add(hand)
         return hand.worker
 
@@ -260,10 +264,9 @@ class PostgresStore:
             return await self._claimer.claim_family(hand, hand.only, limit)
         return await self._claimer.claim_due(hand, limit, shares, alone)
 
-    async def due_alone(self, worker: int) -> bool:
-        """See `Store.due_alone`."""
-        hand = self._hands.of(worker)
-        return bool(await self._claims.ask(statements.DUE_ALONE, hand.project, list(hand.queues)))
+    async def is_due(self, worker: int, *, alone: bool = False) -> bool:
+        """See `Store.is_due`."""
+        return await self._claimer.is_due(self._hands.of(worker), alone)
 
     async def prepared(self, worker: int, run: UUID, given: str, labels: str) -> None:
         """See `Store.prepared`."""
@@ -388,8 +391,8 @@ class PostgresStore:
         """See `Store.transaction`."""
         return self._transactions.open(self._hands.of(worker).worker)
 
-    async def listen(self, worker: int, ring: Ring) -> None:
+    async def listen(self, worker: int, ring: Ring, knock: Ring | None = None) -> None:
         """See `Store.listen`."""
         hand = self._hands.of(worker)
         queues = [queue_name(hand.project, queue) for queue in hand.queues]
-        await self._bell.listen(worker, [worker_name(worker), *queues], ring)
+        await self._bell.listen(worker, {**dict.fromkeys(queues, ring), worker_name(worker): knock or ring})

@@ -96,10 +96,16 @@ class Transactions:
             idle = self._idle.pop() if self._idle else None
             try:
                 connection = idle or await connect(self._url, "sql steps", _SETTINGS, _KEPT_STATEMENTS)
+            except Exception as error:
+                if not is_weather(error):
+                    raise
+                raise unavailable(self._url, error) from error
+            try:
                 transaction = connection.transaction()
                 await transaction.start()
                 return connection, transaction
-            except Exception as error:
+            except BaseException as error:
+                connection.terminate()
                 if not is_weather(error):
                     raise
                 if idle is None:

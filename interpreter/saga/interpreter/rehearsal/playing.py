@@ -174,7 +174,7 @@ class _Performance:
             await self._signal(run, scene, event.signal)
         elif event.expect is not None:
             if settle:
-                await stage.until(stage.loop.now() + 1)
+                await stage.until(stage.moment + 1)
             whole = await told(stage, run)
             self._misses += judge(event.expect, whole.main, whole, (*scene.at, "expect"), final=False)
         else:
@@ -214,7 +214,12 @@ async def told(stage: Stage, run: RunRow) -> Rehearsed:
         runs[row.address] = tell(stored, calls)
         runs[row.address].undelivered = await stage.undelivered(row.id)
     return Rehearsed(
-        stage.loop.begins, runs[run.address], runs, crashes=list(stage.crashes), writes=stage.watched.writes
+        stage.loop.begins,
+        runs[run.address],
+        runs,
+        crashes=list(stage.crashes),
+        writes=stage.watched.writes,
+        real=stage.loop.real,
     )
 
 

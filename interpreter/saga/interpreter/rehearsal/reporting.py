@@ -22,10 +22,6 @@ from saga.schema.testfile.reading import ReadTest
 
 _ALIKE = 3
 """Lines in a row that say the same before they are counted instead."""
-_HINTS = {
-    "SAGA713": "if a person is to step in there, name the step in stuck_at:",
-    "SAGA714": "`saga explain SAGA714` tells what may differ after a crash, and what may not",
-}
 
 
 @dataclass(slots=True)
@@ -84,8 +80,7 @@ def result_of(test: ReadTest, played: Played, about: str, began: float) -> Resul
 
 def _problem(test: ReadTest, case: str, miss: Miss) -> Problem:
     on_key = miss.at == ("cases", case)
-    hint = _HINTS.get(miss.code, "")
-    return test.problem(Finding(miss.code, f"{quoted(case)}: {miss.message}", miss.at, hint, on_key=on_key))
+    return test.problem(Finding(miss.code, f"{quoted(case)}: {miss.message}", miss.at, miss.hint, on_key=on_key))
 
 
 def coverage_of(cast: Cast, results: Sequence[Result]) -> dict[str, Coverage]:

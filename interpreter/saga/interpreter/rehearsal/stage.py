@@ -107,20 +107,27 @@ class Stage:
         """Plays until that moment, or until nothing is due any more. Raises Endless, and what broke the engine.
 
         What is due at the very moment is not played yet: a message that comes then is there first (semantics.md 17).
+        The time that real actions took does not count: it comes on top of every moment.
         """
-        while moment is None or self.loop.now() < moment:
+        while moment is None or self.moment < moment:
             self._news.clear()
             await self._work()
             due = await self._due()
             if not self._news.is_set():
                 if due is None and moment is None and not self._in_hand():
                     break
-                await self._wait(min((each for each in (due, moment) if each is not None), default=None))
+                end = None if moment is None else moment + self.loop.real
+                await self._wait(min((each for each in (due, end) if each is not None), default=None))
             if self.watched.writes > MOST_WRITES:
                 days = (self.loop.now() - self.loop.begins) / 86_400_000_000
                 raise Endless(f"it was still going on after {MOST_WRITES:,} writes and {days:.1f} days")
         if not self._in_hand():
             await self._lay_down()
+
+    @property
+    def moment(self) -> int:
+        """Now, as `until` counts."""
+        return self.loop.now() - self.loop.real
 
     def crash(self, why: str) -> None:
         """Kills the worker, with whatever it has in hand."""

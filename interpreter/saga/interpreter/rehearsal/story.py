@@ -135,6 +135,8 @@ class Rehearsed:
     message: str = ""
     crashes: list[str] = field(default_factory=list)
     writes: int = 0
+    real: int = 0
+    """How much of the time was real, because real actions were running: microseconds."""
 
     def since(self, at: int) -> str:
         """A moment as people read it: ``+30m``."""
@@ -211,7 +213,7 @@ class _Teller:
                 for ref, number in event.attempts:
                     yield Line(event.at, _name(definition, ref), "lost", f"attempt {number}: its worker died")
             case SignalReceived():
-                yield Line(event.at, event.name, "signal", _and(self._compact(event.payload), self._fate(event.mseq)))
+                yield Line(event.at, event.name, "signal", _and(self._stored(event.payload), self._fate(event.mseq)))
             case OperatorRequest():
                 step = event.step if isinstance(event, StepSkipped | StepResolved) else "run"
                 yield Line(event.at, step, SPELLINGS[type(event)].word, event.reason)
@@ -230,7 +232,7 @@ class _Teller:
         passed = "" if call is None else self._compact(dict(call.arguments))
         match event:
             case ActionSucceeded():
-                said = "" if event.output is None else f"gives {self._compact(event.output)}"
+                said = "" if event.output is None else f"gives {self._stored(event.output)}"
                 return Line(event.at, name, "ok", _and(number, passed, said))
             case ActionPostponed():
                 return Line(event.at, name, "later", _and(number, f"in {offset(event.delay)}"))
@@ -243,6 +245,10 @@ class _Teller:
     def _fate(self, mseq: int) -> str:
         what, _, by = self._state.fates.get(mseq, "").partition(":")
         return {"taken": f"taken by {by}", "too_late": "too late", "ignored": f"ignored: {by}"}.get(what, "")
+
+    def _stored(self, value: Value) -> str:
+        """A value out of the journal, which keeps no order of keys."""
+        return self._compact(dict(sorted(value.items())) if isinstance(value, dict) else value)
 
     def _compact(self, value: Value) -> str:
         """A value on a line: ``order_id: o-1, amount: 12.5``."""

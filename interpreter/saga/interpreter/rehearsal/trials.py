@@ -58,13 +58,20 @@ def _failing(file: TestFile, base: Played, before: RunStory, played: Played, abo
     if story.row.incomplete and not before.row.incomplete:
         yield Miss(at, f"with {about}, not everything was undone: {standing(story)}", code="SAGA713")
     elif not story.row.status.ended and before.row.status.ended and not _may_stay(file, story):
-        yield Miss(at, f"with {about}, it does not end: {_open(story)}", code="SAGA713")
+        message = f"with {about}, it does not end: {_open(story)}"
+        yield Miss(at, message, code="SAGA713", hint=_hint(story))
 
 
 def _may_stay(file: TestFile, story: RunStory) -> bool:
     """Whether the file says that a person steps in there."""
     named = {plain(name) for name in file.stuck_at or ()}
     return story.stuck is not None and plain(story.stuck) in named
+
+
+def _hint(story: RunStory) -> str:
+    if story.stuck is None:
+        return ""
+    return f"if a person is to step in there, write into the test file: stuck_at: [{plain(story.stuck)}]"
 
 
 def _open(story: RunStory) -> str:
@@ -110,9 +117,8 @@ def _crashed(file: TestFile, base: Played, played: Played, about: str) -> Iterat
         if after is None:
             yield Miss(at, f"{about}:{who} was not started", code="SAGA714")
         elif not _may_stay(file, after):
-            yield from (
-                Miss(at, f"{about}:{who} {what}", diff, code="SAGA714") for what, diff in _differences(before, after)
-            )
+            for what, diff in _differences(before, after):
+                yield Miss(at, f"{about}:{who} {what}", diff, code="SAGA714", hint=_hint(after))
 
 
 def _differences(before: RunStory, after: RunStory) -> Iterator[tuple[str, list[str]]]:

@@ -39,6 +39,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._frozen = 0
         self._thawed = ExitStack()
         self.begins = begins
+        self._real = 0
         super().__init__(_Selector(self))
 
     def time(self) -> float:
@@ -48,6 +49,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def now(self) -> int:
         """The moment, in microseconds since the Unix epoch: a `saga.interpreter.clock.Clock`."""
         return self.begins + round(self.time() * 1_000_000)
+
+    @property
+    def real(self) -> int:
+        """How much of the time that has passed was real, because real actions were running: microseconds."""
+        return self._real + round((self.time() - self._passed) * 1_000_000)
 
     @contextmanager
     def flowing(self) -> Iterator[None]:
@@ -60,7 +66,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         finally:
             self._flowing -= 1
             if not self._flowing:
-                self._passed, self._since = self.time(), None
+                self._real, self._passed, self._since = self.real, self.time(), None
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -120,3 +126,4 @@ def play(loop: VirtualLoop) -> Iterator[asyncio.Runner]:
     finally:
         with loop.flowing():
             runner.close()
+        loop.close()  # the runner does not know it until it has run something

@@ -38,11 +38,12 @@ class _Use:
 def across(surveys: Mapping[str, Survey], *, whole: bool) -> Found:
     """What is wrong between files, by their paths. ``whole``: they are all sagas of the project."""
     named = _by_name(surveys)
+    names = {survey.file.name for survey in surveys.values()}
     for path, survey in surveys.items():
         for use in _uses(survey):
             child = named.get(use.saga)
             if child is None:
-                if whole:
+                if whole and use.saga not in names:
                     yield path, _unknown(use, named)
             elif use.saga != survey.file.name:
                 yield from ((path, finding) for finding in _fits(use, survey, child))
@@ -50,10 +51,15 @@ def across(surveys: Mapping[str, Survey], *, whole: bool) -> Found:
 
 
 def _by_name(surveys: Mapping[str, Survey]) -> dict[str, Survey]:
-    """The newest version of each saga."""
+    """The newest version of each saga; none where two files say that they are."""
+    found: dict[str, list[Survey]] = {}
+    for survey in surveys.values():
+        found.setdefault(survey.file.name, []).append(survey)
     named: dict[str, Survey] = {}
-    for survey in sorted(surveys.values(), key=lambda each: each.file.version):
-        named[survey.file.name] = survey
+    for name, versions in found.items():
+        *_, newest = sorted(versions, key=lambda each: each.file.version)
+        if [each.file.version for each in versions].count(newest.file.version) == 1:
+            named[name] = newest
     return named
 
 

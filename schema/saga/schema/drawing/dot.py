@@ -5,10 +5,12 @@ One subject: DOT's words. Every text is quoted; ids are made by us.
 
 from __future__ import annotations
 
-from saga.schema.drawing.shapes import Box, BoxKind, Edge, EdgeKind, Picture
+from collections.abc import Iterator
+
+from saga.schema.drawing.shapes import Box, BoxKind, Edge, EdgeKind, Picture, Sheet, all_boxes
 from saga.schema.drawing.theme import LIGHT_BOXES, LIGHT_QUIET, LIGHT_STATES
 
-_EDGES = {EdgeKind.TIMEOUT: "#7e22ce", EdgeKind.FAILURE: "#b91c1c"}
+_EDGES = {EdgeKind.TIMEOUT: "#7e22ce", EdgeKind.FAILURE: "#b91c1c", EdgeKind.CATCH: "#b91c1c"}
 _UNDO = "#be123c"
 
 
@@ -16,12 +18,13 @@ def draw_dot(picture: Picture) -> str:
     """The graph's text, ending with a newline."""
     lines = [
         f"digraph {_quote(picture.name)} {{",
-        f'  graph [label={_quote(*_heading(picture))}, labelloc=t, fontname="DejaVu Sans", rankdir=TB];',
+        f'  graph [label={_quote(*_heading(picture))}, labelloc=t, fontname="DejaVu Sans", rankdir=TB, compound=true];',
         '  node [shape=box, style="rounded,filled", fontname="DejaVu Sans", fontsize=11];',
         '  edge [fontname="DejaVu Sans", fontsize=10, color="#475569"];',
     ]
-    lines += [f"  {_node(box)}" for box in picture.boxes]
-    lines += [f"  {_edge(edge)}" for edge in picture.edges]
+    blocks = {box.id for box in all_boxes(picture.boxes) if box.kind is BoxKind.BLOCK}
+    lines += [f"  {line}" for box in picture.boxes for line in _box(box, blocks)]
+    lines += [f"  {_edge(edge, blocks)}" for edge in picture.edges]
     lines += [f"  {line}" for line in _lane(picture)]
     if picture.final:
         lines += ["  subgraph cluster_finally {", f"    label={_quote(picture.final_title)};", "    style=dashed;"]
@@ -32,10 +35,49 @@ def draw_dot(picture: Picture) -> str:
     return "\n".join([*lines, "}"]) + "\n"
 
 
+def _box(box: Box, blocks: set[str]) -> Iterator[str]:
+    """A node. A block is a cluster with a point above and one below what stands inside, for the edges."""
+    if box.kind is not BoxKind.BLOCK:
+        yield _node(box)
+        return
+    fill, line = _colours(box)
+    yield f"subgraph cluster_{box.id} {{"
+    yield f'  label={_quote(*_words(box))}; labeljust=l; fontsize=11; style="rounded,dashed,filled";'
+    yield f'  fillcolor="{fill}"; color="{line}";'
+    yield f"  {box.id}_in [shape=point, style=invis];"
+    yield f"  {box.id}_out [shape=point, style=invis];"
+    for number, sheet in enumerate(box.sheets):
+        yield f"  subgraph cluster_{box.id}_{number} {{"
+        yield f"    label={_quote(sheet.title)}; fontsize=10;{'' if sheet.title else ' style=invis;'}"
+        yield from (f"    {line}" for each in sheet.boxes for line in _box(each, blocks))
+        yield "  }"
+        yield from (f"  {_edge(edge, blocks)}" for edge in sheet.edges)
+        yield from (f"  {line}" for line in _held(box, sheet, blocks))
+    yield f"  {box.id}_in -> {box.id}_out [style=invis];"
+    yield "}"
+
+
+def _held(box: Box, sheet: Sheet, blocks: set[str]) -> Iterator[str]:
+    """Invisible edges that keep a sheet's boxes between the points of its block."""
+    targets = {edge.target for edge in sheet.edges}
+    sources = {edge.source for edge in sheet.edges}
+    for each in sheet.boxes:
+        if each.id not in targets:
+            yield f"{box.id}_in -> {each.id}{'_in' if each.id in blocks else ''} [style=invis];"
+        if each.id not in sources:
+            yield f"{each.id}{'_out' if each.id in blocks else ''} -> {box.id}_out [style=invis];"
+
+
 def _lane(picture: Picture) -> list[str]:
     """The undos, each in the row of its step; the chain upwards is written downwards, which is how DOT orders rows."""
     lines = [_node(undo.box) for undo in picture.undos]
-    pairs = [(undo.of, undo.box.id) for undo in picture.undos]
+    blocks = {box.id for box in picture.boxes if box.kind is BoxKind.BLOCK}
+    pairs = [(undo.of, undo.box.id) for undo in picture.undos if undo.of not in blocks]
+    around = [(undo.of, undo.box.id) for undo in picture.undos if undo.of in blocks]
+    lines += [
+        f"{of}_in -> {undo} [color={_quote(_UNDO)}, style=dashed, ltail=cluster_{of}, constraint=false];"
+        for of, undo in around
+    ]
     lines += [f"{{ rank=same; {of} -> {undo} [color={_quote(_UNDO)}, style=dashed]; }}" for of, undo in pairs]
     if picture.rolled_back is not None:
         lines += [_node(picture.rolled_back), f"{{ rank=same; {picture.boxes[0].id}; {picture.rolled_back.id}; }}"]
@@ -86,13 +128,20 @@ def _words(box: Box) -> list[str]:
     return words + ([box.status.words] if box.status is not None else [])
 
 
-def _edge(edge: Edge) -> str:
+def _edge(edge: Edge, blocks: set[str]) -> str:
+    source, target = edge.source, edge.target
     about = [f"label={_quote(' ' + edge.label)}"] if edge.label else []
     colour = LIGHT_QUIET[1] if edge.faint else _EDGES.get(edge.kind)
     if colour:
         about.append(f'color="{colour}"')
+    if edge.kind in (EdgeKind.TIMEOUT, EdgeKind.CATCH):
+        about.append("style=dashed")
+    if source in blocks:
+        source, about = f"{source}_out", [*about, f"ltail=cluster_{source}"]
+    if target in blocks:
+        target, about = f"{target}_in", [*about, f"lhead=cluster_{target}"]
     listed = f" [{', '.join(about)}]" if about else ""
-    return f"{edge.source} -> {edge.target}{listed};"
+    return f"{source} -> {target}{listed};"
 
 
 def _quote(*lines: str) -> str:

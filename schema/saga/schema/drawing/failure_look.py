@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from saga.schema.definition import Definition, Step, Verb
-from saga.schema.drawing.flow import box_id, choice_id, guard_steps, undo_id
-from saga.schema.drawing.rollback import Rollback
+from saga.schema.drawing.boxes import box_id, choice_id, undo_id
+from saga.schema.drawing.rollback import Rollback, timeouts_behind
 from saga.schema.drawing.shapes import (
     ROLLED_BACK,
     Box,
@@ -22,26 +22,39 @@ from saga.schema.drawing.shapes import (
     StepState,
     Tone,
     Undo,
+    all_boxes,
+    all_edges,
     chain_of,
+    changed,
 )
 
 
 def show_failure(definition: Definition, picture: Picture, rollback: Rollback) -> Picture:
     """The picture with a rollback: failing step, undone steps with their numbers, the rest made quiet."""
     failing = rollback.step
-    codes = {edge.target for edge in picture.edges if edge.source == box_id(failing) and edge.kind is EdgeKind.FAILURE}
-    boxes = tuple(
-        box if box.id in codes and rollback.rolls_back else _failure_look(definition, box, rollback)
-        for box in picture.boxes
-    )
-    loud = {box.id for box in boxes if not box.faint}
-    edges = tuple(
-        replace(edge, faint=edge.source not in loud or edge.target not in loud or not _goes_on(edge, rollback))
-        for edge in picture.edges
-    )
+    codes = {
+        edge.target
+        for edge in all_edges(picture.boxes, picture.edges)
+        if edge.source == box_id(failing) and edge.kind is EdgeKind.FAILURE
+    }
+
+    def look(box: Box) -> Box:
+        return box if box.id in codes and rollback.rolls_back else _failure_look(definition, box, rollback)
+
+    looks = {box.id: look(box) for box in all_boxes(picture.boxes)}
+    loud = {name for name, box in looks.items() if not box.faint}
+
+    def way(edge: Edge) -> Edge:
+        faint = edge.source not in loud or edge.target not in loud or not _goes_on(edge, rollback)
+        return replace(edge, faint=faint)
+
+    boxes = tuple(changed(box, look, way) for box in picture.boxes)
+    edges = tuple(way(edge) for edge in picture.edges)
     undos = tuple(_failure_undo(definition, undo, rollback) for undo in picture.undos)
-    numbered = sorted((undo.box for undo in undos if undo.box.number is not None), key=lambda box: box.number or 0)
-    own = [undo_id(failing)] if rollback.own and rollback.rolls_back else []
+    places = {undo.box.id: _places(definition, undo.box, rollback) for undo in undos}
+    numbered = sorted((undo.box for undo in undos if places[undo.box.id]), key=lambda box: places[box.id])
+    outermost = {undo.box.id for undo in undos}
+    own = [undo_id(failing)] if rollback.own and rollback.rolls_back and undo_id(failing) in outermost else []
     if definition.compensation.order == "graph":
         active = {*own, *(box.id for box in numbered), ROLLED_BACK}
         chain = tuple(pair for pair in picture.chain if set(pair) <= active)
@@ -69,7 +82,7 @@ def _headline(definition: Definition, rollback: Rollback) -> str:
     failing = rollback.step
     if failing.verb is not Verb.FAIL:
         return f"if {failing.name} fails"
-    waits = sorted(guard_steps(failing))
+    waits = sorted(timeouts_behind(failing))
     return f"if {definition.steps[waits[-1]].name} times out" if waits else f"at {failing.name}"
 
 
@@ -97,18 +110,42 @@ def _failure_look(definition: Definition, box: Box, rollback: Rollback) -> Box:
     if step is rollback.step:
         stuck = not rollback.rolls_back and not rollback.after and step.index < len(definition.steps)
         text = "retried, then stuck" if stuck else "fails here"
-        return replace(box, status=Status(StepState.STUCK if stuck else StepState.FAILED, text))
+        state = StepState.STUCK if stuck else StepState.FAILED
+        own = () if step.parent is None or not rollback.own else (Line(f"undone {rollback.own}", Tone.FACT),)
+        return replace(box, status=Status(state, text), lines=(*box.lines, *own))
+    if box.kind is BoxKind.BLOCK and step.index < rollback.step.index < definition.ends[step.index]:
+        return replace(box, status=Status(StepState.FAILED, "fails inside"))
+    numbers = _places(definition, box, rollback)
+    if box.kind is BoxKind.BLOCK and numbers:
+        return replace(box, status=Status(StepState.UNDONE, f"undone, {_listed(numbers)}"))
     undone = rollback.undone.get(step.index)
     if undone is not None:
         words = f"undone, number {undone.number}" if undone.certain else f"undone if it ran, number {undone.number}"
         return replace(box, status=Status(StepState.UNDONE, words))
     if step.index in rollback.before and rollback.rolls_back:
-        if step.index in guard_steps(rollback.step):
+        if step.index in timeouts_behind(rollback.step):
             return replace(box, status=Status(StepState.TIMED_OUT, "timed out"))
         return replace(box, status=Status(StepState.DONE, "nothing to undo"))
     if step.index in rollback.before:
         return replace(box, status=Status(StepState.DONE, "stays as it is"))
     return box if step.index in rollback.after else replace(box, faint=True)
+
+
+def _places(definition: Definition, box: Box, rollback: Rollback) -> list[int]:
+    """The places of a step, or of all that is undone inside a block, in the unwind order."""
+    step = definition.step(box.step)
+    if step is None or step.index >= len(definition.steps):
+        return []
+    inside = range(step.index, definition.ends[step.index])
+    return sorted({undone.number for index, undone in rollback.undone.items() if index in inside})
+
+
+def _listed(numbers: list[int]) -> str:
+    if len(numbers) == 1:
+        return f"number {numbers[0]}"
+    if numbers == list(range(numbers[0], numbers[-1] + 1)):
+        return f"numbers {numbers[0]} to {numbers[-1]}"
+    return f"numbers {', '.join(str(number) for number in numbers)}"
 
 
 def _choice_reached(definition: Definition, box: Box, rollback: Rollback) -> bool:
@@ -127,6 +164,9 @@ def _failure_undo(definition: Definition, undo: Undo, rollback: Rollback) -> Und
         return replace(
             undo, box=replace(box, number=undone.number, dashed=not undone.certain, lines=(*box.lines, *words))
         )
+    numbers = _places(definition, box, rollback)
+    if numbers:
+        return replace(undo, box=replace(box, lines=(Line(_listed(numbers), Tone.FACT),)))
     if step is rollback.step and rollback.own:
         return replace(undo, box=replace(box, dashed=True, lines=(*box.lines, Line(rollback.own, Tone.FACT))))
     return replace(undo, box=replace(box, faint=True))

@@ -6,7 +6,9 @@ made by us.
 
 from __future__ import annotations
 
-from saga.schema.drawing.shapes import Box, BoxKind, Edge, EdgeKind, Picture
+from collections.abc import Iterator
+
+from saga.schema.drawing.shapes import Box, BoxKind, Edge, EdgeKind, Picture, all_boxes
 from saga.schema.drawing.theme import LIGHT_BOXES, LIGHT_QUIET, LIGHT_STATES, PIVOT
 
 _SHAPES = {
@@ -37,7 +39,7 @@ def draw_mermaid(picture: Picture) -> str:
     if picture.headline is not None:
         words = "<br/>".join(_escape(text) for text in (picture.headline.words, *picture.remarks))
         lines.append(f'  headline["{words}"]:::saga_headline')
-    lines += [f"  {_node(box)}" for box in picture.boxes]
+    lines += [f"  {line}" for box in picture.boxes for line in _box(box)]
     lines += [f"  {_link(edge)}" for edge in picture.edges]
     if picture.undos:
         lines.append(f'  subgraph undoing["{_escape(picture.lane_title)}"]')
@@ -53,7 +55,7 @@ def draw_mermaid(picture: Picture) -> str:
         lines += [f"    {upper.id} --> {lower.id}" for upper, lower in pairs]
         lines.append("  end")
     boxes = _all(picture)
-    used = {"headline"} if picture.headline is not None else set()
+    used = {"headline"} if picture.headline is not None or any(_empty(box) for box in boxes) else set()
     used |= {box.kind.value for box in boxes} | {name for box in boxes for name in _extras(box)}
     lines += [f"  classDef {_class(name)} {style}" for name, style in _STYLES.items() if name in used]
     for name in _STYLES:
@@ -65,11 +67,34 @@ def draw_mermaid(picture: Picture) -> str:
 
 def _all(picture: Picture) -> list[Box]:
     lane = [undo.box for undo in picture.undos]
-    return [*picture.boxes, *lane, *([picture.rolled_back] if picture.rolled_back else []), *picture.final]
+    return [*all_boxes(picture.boxes), *lane, *([picture.rolled_back] if picture.rolled_back else []), *picture.final]
+
+
+def _box(box: Box) -> Iterator[str]:
+    """A node; a block is a subgraph, each of its branches one inside it."""
+    if box.kind is not BoxKind.BLOCK:
+        yield _node(box)
+        return
+    yield f'subgraph {box.id}["{_label(box)}"]'
+    for number, sheet in enumerate(box.sheets):
+        inside = [line for each in sheet.boxes for line in _box(each)] + [_link(edge) for edge in sheet.edges]
+        if sheet.title:
+            inside = inside or [f'{box.id}_{number}_empty[" "]:::saga_headline']
+            yield f'  subgraph {box.id}_{number}["{_escape(sheet.title)}"]'
+            yield from (f"    {line}" for line in inside)
+            yield "  end"
+        else:
+            yield from (f"  {line}" for line in inside)
+    yield "end"
+    yield f"class {box.id} {_class(box.kind.value)}"
 
 
 def _class(name: str) -> str:
     return f"saga_{name}"
+
+
+def _empty(box: Box) -> bool:
+    return any(not sheet.boxes for sheet in box.sheets)
 
 
 def _extras(box: Box) -> list[str]:
@@ -102,7 +127,7 @@ def _label(box: Box) -> str:
 
 
 def _link(edge: Edge) -> str:
-    arrow = "-.->" if edge.kind in (EdgeKind.TIMEOUT, EdgeKind.FAILURE) else "-->"
+    arrow = "-.->" if edge.kind in (EdgeKind.TIMEOUT, EdgeKind.FAILURE, EdgeKind.CATCH) else "-->"
     label = f'|"{_escape(edge.label)}"|' if edge.label else ""
     return f"{edge.source} {arrow}{label} {edge.target}"
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from saga.schema.definition import Definition, Step, UndoKind
+from saga.schema.definition import ROOT, Definition, Step
+from saga.schema.drawing.boxes import box_id, has_undo, step_box, undo_id
 from saga.schema.drawing.failure_look import show_failure
-from saga.schema.drawing.flow import box_id, draw_flow, step_box, undo_id
+from saga.schema.drawing.flow import draw_flow
 from saga.schema.drawing.rollback import plan_rollback
 from saga.schema.drawing.run_look import lay_over
 from saga.schema.drawing.shapes import ROLLED_BACK, Box, BoxKind, Edge, Line, Overlay, Picture, Tone, Undo, chain_of
@@ -36,8 +37,13 @@ def make_picture(definition: Definition, overlay: Overlay | None = None, failure
 
 def _plain(definition: Definition) -> Picture:
     boxes, edges = draw_flow(definition)
-    undos = tuple(Undo(_undo_box(step), box_id(step)) for step in definition.steps if _has_undo(step))
-    pivots = [step for step in definition.steps if step.pivot]
+    outermost = [definition.steps[index] for index in definition.members.get(ROOT, ())]
+    undos = tuple(
+        Undo(_undo_box(step) if has_undo(step) else _inner_undos(step), box_id(step))
+        for step in outermost
+        if has_undo(step) or _undone_inside(definition, step)
+    )
+    pivots = [step for step in outermost if step.pivot]
     after = _after(edges, [box_id(step) for step in pivots])
     back = [undo.box.id for undo in undos if undo.of not in after]
     usual = usual_pace(definition)
@@ -62,8 +68,15 @@ def _plain(definition: Definition) -> Picture:
     )
 
 
-def _has_undo(step: Step) -> bool:
-    return step.undo.kind is UndoKind.ACTIONS
+def _undone_inside(definition: Definition, step: Step) -> bool:
+    inside = definition.steps[step.index + 1 : definition.ends[step.index]]
+    return step.block is not None and any(has_undo(each) for each in inside)
+
+
+def _inner_undos(step: Step) -> Box:
+    """The lane's row for a block: its steps say themselves how they are undone."""
+    lines = (Line("its steps, newest start first", Tone.FACT),)
+    return Box(undo_id(step), BoxKind.UNDO, f"what ran in {step.name}", lines, step.name)
 
 
 def _undo_box(step: Step) -> Box:

@@ -7,12 +7,13 @@ it must not know boxes or formats.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
-from saga.schema.definition import Definition, Step, UndoKind, Verb
-from saga.schema.drawing.flow import guard_steps
+from saga.schema.definition import ON_TIMEOUT, ROOT, Definition, Guard, Step, UndoKind, Verb
+from saga.schema.drawing.boxes import has_undo
+from saga.schema.drawing.flow import ends_run, ways_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,11 @@ def plan_rollback(definition: Definition, name: str) -> Rollback:
     """What happens when that step fails. Raises ValueError for an unknown step."""
     step = _failing(definition, find_step(definition, name))
     everything = frozenset(range(len(definition.steps)))
-    goes_on = _goes_on(step, final=step.index >= len(definition.steps))
+    catcher = None if step.index >= len(definition.steps) else _catcher(definition, step)
+    goes_on = _goes_on(step, final=step.index >= len(definition.steps)) or _goes_on_around(step, catcher)
     if goes_on:
         reached = everything if step.index >= len(definition.steps) else _reached_before(definition, step)
-        own = _own_undo(step).replace("first", "at once") if step.optional else ""
+        own = _own_undo(step).replace("first", "at once") if catcher is not None else ""
         return Rollback(step, {}, reached, everything - reached, own, False, (goes_on,))
     before = _reached_before(definition, step)
     ancestors = _ancestors(definition, step.index)
@@ -72,6 +74,8 @@ def plan_rollback(definition: Definition, name: str) -> Rollback:
         return Rollback(step, {}, before, rolls_back=False, notes=(note,))
     undone = _numbers(definition, step, before, ancestors)
     notes = [] if undone or _own_undo(step) else ["nothing to undo"]
+    notes += _other_items(definition, step)
+    notes += _caught_codes(definition, step)
     if step.pivot and step.undo.kind is UndoKind.IMPOSSIBLE:
         notes.append(f"if the outcome of {step.name} is unknown there is no way back: it is retried, then stuck")
     if definition.compensation.order == "graph":
@@ -79,13 +83,28 @@ def plan_rollback(definition: Definition, name: str) -> Rollback:
     return Rollback(step, undone, before, own=_own_undo(step), notes=tuple(notes))
 
 
+def timeouts_behind(step: Step) -> frozenset[int]:
+    """The steps in whose `on_timeout` body the step stands."""
+    return frozenset(guard.step for guard in step.guards if guard.way == ON_TIMEOUT)
+
+
 def _failing(definition: Definition, step: Step) -> Step:
     """A wait fails by its timeout: then it is the `fail` of its body that rolls back."""
     if step.verb is Verb.WAIT and not step.fail_when:
         for other in definition.steps:
-            if other.verb is Verb.FAIL and step.index in guard_steps(other):
+            if other.verb is Verb.FAIL and step.index in timeouts_behind(other):
                 return other
     return step
+
+
+def _catcher(definition: Definition, step: Step) -> Step | None:
+    """The step that takes any error of this one: itself, or a block around it."""
+    takers = (each for each in _around(definition, step) if each.optional or _takes_any(each))
+    return next(takers, None)
+
+
+def _takes_any(step: Step) -> bool:
+    return any(catch.code == "any" for catch in step.catches)
 
 
 def _goes_on(step: Step, *, final: bool) -> str:
@@ -101,8 +120,42 @@ def _goes_on(step: Step, *, final: bool) -> str:
     return ""
 
 
+def _goes_on_around(step: Step, catcher: Step | None) -> str:
+    """Why an error of this step comes no further than the step or block that takes it."""
+    if catcher is None:
+        return ""
+    if catcher.optional:
+        return f"{step.name} is inside {catcher.name}, which is optional: the run goes on, whatever comes of it"
+    undoes = next((catch.undo for catch in catcher.catches if catch.code == "any"), False)
+    then = "what ran in it is undone, newest start first, and" if undoes else "what went well stays, and"
+    where = f"{catcher.name} catches" if catcher is not step else "it catches"
+    return f"{step.name} fails, and {where} any error: {then} the run goes on there"
+
+
+def _around(definition: Definition, step: Step) -> Iterator[Step]:
+    """The step and the blocks around it, innermost first."""
+    each: Step | None = step
+    while each is not None:
+        yield each
+        each = definition.steps[each.parent] if each.parent is not None else None
+
+
+def _other_items(definition: Definition, step: Step) -> Iterator[str]:
+    for block in _around(definition, step):
+        if block.verb is Verb.EACH and has_undo(step):
+            yield f"so is {step.name} of the other items of {block.name} that ran"
+
+
+def _caught_codes(definition: Definition, step: Step) -> Iterator[str]:
+    """The errors that come no further than the step or a block around it."""
+    for block in _around(definition, step):
+        codes = [catch.code for catch in block.catches if catch.code != "any"]
+        if codes and step.verb is not Verb.FAIL:
+            yield f"an error {' or '.join(codes)} goes no further: {block.name} catches it"
+
+
 def _own_undo(step: Step) -> str:
-    if step.undo.kind is not UndoKind.ACTIONS:
+    if not has_undo(step):
         return ""
     answered = bool(step.fail_when) or step.output_check is not None
     if step.verb is Verb.WAIT:
@@ -113,12 +166,21 @@ def _own_undo(step: Step) -> str:
 
 
 def _ancestors(definition: Definition, index: int) -> frozenset[int]:
+    """Everything that is settled when a step opens, with all that stands inside it; and the blocks around it."""
+    if index >= len(definition.steps):
+        return frozenset(range(len(definition.steps)))
     found: set[int] = set()
-    stack = list(definition.node(index).needs)
-    while stack:
+    stack = [*definition.steps[index].needs]
+    parent = definition.steps[index].parent
+    while stack or parent is not None:
+        if not stack:
+            assert parent is not None
+            found.add(parent)
+            stack, parent = [*definition.steps[parent].needs], definition.steps[parent].parent
+            continue
         need = stack.pop()
         if need not in found:
-            found.add(need)
+            found.update(range(need, definition.ends[need]))
             stack.extend(definition.steps[need].needs)
     return frozenset(found)
 
@@ -127,26 +189,31 @@ def _descendants(definition: Definition, index: int) -> frozenset[int]:
     return frozenset(step.index for step in definition.steps if index in _ancestors(definition, step.index))
 
 
-def _ending_bodies(definition: Definition) -> frozenset[int]:
-    """The waits whose `on_timeout` ends the run."""
+def _ending_bodies(definition: Definition) -> frozenset[Guard]:
+    """The bodies that end the run."""
     return frozenset(
-        wait for step in definition.steps if step.verb in (Verb.END, Verb.FAIL) for wait in guard_steps(step)
+        guard for step in definition.steps if ends_run(step) and step.when is None for guard in step.guards
     )
 
 
 def _reached_before(definition: Definition, step: Step) -> frozenset[int]:
     """The steps that can have been opened when this one fails: all but itself, what follows, and other endings."""
-    inside = guard_steps(step)
+    inside = ways_in(definition, step)
+    behind = {guard.step for guard in inside}
     unreached = _descendants(definition, step.index) | {step.index}
     elsewhere = _ending_bodies(definition) - inside
-    for wait in inside:
-        unreached |= {i for i in _descendants(definition, wait) if wait not in guard_steps(definition.steps[i])}
+    for guard in inside:
+        unreached |= {
+            i for i in _descendants(definition, guard.step) if guard not in ways_in(definition, definition.steps[i])
+        }
     return frozenset(
         other.index
         for other in definition.steps
         if other.index not in unreached
-        and not guard_steps(other) & elsewhere
-        and other.verb not in (Verb.END, Verb.FAIL)
+        and not ways_in(definition, other) & elsewhere
+        and not any(guard.step in behind and guard not in inside for guard in ways_in(definition, other))
+        and not ends_run(other)
+        and not step.index < other.index < definition.ends[step.index]
     )
 
 
@@ -154,11 +221,9 @@ def _numbers(
     definition: Definition, step: Step, before: frozenset[int], ancestors: frozenset[int]
 ) -> dict[int, Undone]:
     """Numbers in unwind order. A wait that timed out took no signal, so there is nothing of its own to undo."""
-    timed_out = guard_steps(step)
+    timed_out = {guard.step for guard in ways_in(definition, step) if guard.way == ON_TIMEOUT}
     armed = [
-        i
-        for i in _start_order(definition)
-        if i in before and i not in timed_out and definition.steps[i].undo.kind is UndoKind.ACTIONS
+        i for i in _start_order(definition) if i in before and i not in timed_out and has_undo(definition.steps[i])
     ]
     if definition.compensation.order == "graph":
         level: dict[int, int] = {}
@@ -167,30 +232,44 @@ def _numbers(
             level[i] = 1 + max(later, default=0)
     else:
         level = {i: place for place, i in enumerate(reversed(armed), start=1)}
-    return {i: Undone(level[i], _certain(definition, definition.steps[i], timed_out, ancestors)) for i in armed}
+    ways = ways_in(definition, step)
+    return {i: Undone(level[i], _certain(definition, definition.steps[i], ways, ancestors)) for i in armed}
 
 
-def _certain(definition: Definition, other: Step, timed_out: frozenset[int], ancestors: frozenset[int]) -> bool:
+def _certain(definition: Definition, other: Step, ways: frozenset[Guard], ancestors: frozenset[int]) -> bool:
     """Whether the step has run, and has something to undo, in every run that comes so far."""
-    if other.when is not None or other.undo.when is not None or other.optional:
+    if other.when is not None or other.undo.when is not None or other.optional or other.catches:
         return False
-    if other.can_time_out and other.index not in _ending_bodies(definition):
+    ending = {guard.step for guard in _ending_bodies(definition) if guard.way == ON_TIMEOUT}
+    if other.can_time_out and other.index not in ending:
         return False
-    return other.index in ancestors and guard_steps(other) <= timed_out
+    parent = other.parent
+    while parent is not None:
+        block = definition.steps[parent]
+        if block.when is not None or block.optional or block.verb is Verb.EACH or block.catches:
+            return False
+        parent = block.parent
+    return other.index in ancestors and ways_in(definition, other) <= ways
 
 
 def _start_order(definition: Definition) -> list[int]:
-    """Order of start where the graph decides it, else file order."""
-    open_needs = [len(set(step.needs)) for step in definition.steps]
-    ready = [step.index for step in definition.steps if not step.needs]
+    """Order of start where the graph decides it, else file order; a block's steps right behind it."""
+    order: list[int] = []
+    _add_in_order(definition, ROOT, order)
+    return order
+
+
+def _add_in_order(definition: Definition, container: int, order: list[int]) -> None:
+    members = definition.members.get(container, ())
+    open_needs = {index: len(set(definition.steps[index].needs)) for index in members}
+    ready = [index for index in members if not open_needs[index]]
     heapq.heapify(ready)
-    order = []
     while ready:
         index = heapq.heappop(ready)
         order.append(index)
-        for step in definition.steps:
-            if index in step.needs:
-                open_needs[step.index] -= 1
-                if not open_needs[step.index]:
-                    heapq.heappush(ready, step.index)
-    return order
+        _add_in_order(definition, index, order)
+        for follower in definition.followers[index]:
+            if follower in open_needs:
+                open_needs[follower] -= 1
+                if not open_needs[follower]:
+                    heapq.heappush(ready, follower)

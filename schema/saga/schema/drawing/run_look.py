@@ -9,8 +9,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from saga.schema.definition import Definition, Step
-from saga.schema.drawing.flow import box_id, choice_id
-from saga.schema.drawing.shapes import Box, BoxKind, Edge, EdgeKind, Overlay, Picture, Status, StepLook, StepState
+from saga.schema.drawing.boxes import box_id, choice_id
+from saga.schema.drawing.shapes import (
+    Box,
+    BoxKind,
+    Edge,
+    EdgeKind,
+    Overlay,
+    Picture,
+    Status,
+    StepLook,
+    StepState,
+    all_boxes,
+    all_edges,
+    changed,
+)
 from saga.schema.drawing.words import one_line
 
 _RUN_STATES = {
@@ -43,13 +56,17 @@ def lay_over(definition: Definition, picture: Picture, overlay: Overlay) -> Pict
     undos = tuple(replace(undo, box=_undo_look(undo.box, looks[undo.box.step])) for undo in picture.undos)
     outcome = f" · {one_line(overlay.outcome)}" if overlay.outcome else ""
     rolled_back = picture.rolled_back
+
+    def look(box: Box) -> Box:
+        return replace(_with_look(box, looks[box.step]) if box.step else box, faint=box.id not in loud)
+
+    def way(edge: Edge) -> Edge:
+        return replace(edge, faint=not _gone_along(edge, states, loud))
+
     return replace(
         picture,
-        boxes=tuple(
-            replace(_with_look(box, looks[box.step]) if box.step else box, faint=box.id not in loud)
-            for box in picture.boxes
-        ),
-        edges=tuple(replace(edge, faint=not _gone_along(edge, states, loud)) for edge in picture.edges),
+        boxes=tuple(changed(box, look, way) for box in picture.boxes),
+        edges=tuple(way(edge) for edge in picture.edges),
         undos=undos,
         rolled_back=replace(rolled_back, faint=overlay.status != "compensated") if rolled_back else None,
         final=tuple(_with_look(box, looks[box.step]) for box in picture.final),
@@ -66,9 +83,10 @@ def _look(step: Step, overlay: Overlay) -> StepLook:
 def _reached(picture: Picture, states: Mapping[str, StepState], overlay: Overlay) -> frozenset[str]:
     """Boxes that the run has come to. The ones without a step of their own follow the run's outcome."""
     loud = {box for box, state in states.items() if state is not StepState.NOT_REACHED}
-    loud |= {box.id for box in picture.boxes if box.kind is BoxKind.START}
-    sources = {edge.target: edge.source for edge in picture.edges}
-    for box in picture.boxes:
+    everything = list(all_boxes(picture.boxes))
+    loud |= {box.id for box in everything if box.kind is BoxKind.START}
+    sources = {edge.target: edge.source for edge in all_edges(picture.boxes, picture.edges)}
+    for box in everything:
         if not box.step and box.title == overlay.outcome and sources.get(box.id) in loud:
             loud.add(box.id)
     return frozenset(loud)

@@ -6,8 +6,8 @@ interpreter; whoever has a run says how its steps look (`Overlay`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 
@@ -82,7 +82,15 @@ class BoxKind(StrEnum):
     CALL = "call"
     HTTP = "http"
     SQL = "sql"
+    TASK = "task"
     WAIT = "wait"
+    CHILD = "child"
+    """A child run."""
+    MESSAGE = "message"
+    """Starts, signals or tells."""
+    SET = "set"
+    BLOCK = "block"
+    """A frame around what stands in its `sheets`."""
     CHOICE = "choice"
     END = "end"
     FAIL = "fail"
@@ -96,6 +104,8 @@ class Tone(StrEnum):
     VERB = "verb"
     CONDITION = "condition"
     FACT = "fact"
+    UNDO = "undo"
+    """How a step inside a block is undone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,16 @@ class Line:
 
     text: str
     tone: Tone
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One row of steps inside a block: a branch, or all that the block holds."""
+
+    title: str
+    """Of the branch; empty where there is one row only."""
+    boxes: tuple[Box, ...]
+    edges: tuple[Edge, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +145,8 @@ class Box:
     """It may or may not happen."""
     faint: bool = False
     """Not part of what the picture is about."""
+    sheets: tuple[Sheet, ...] = ()
+    """BLOCK: what stands inside, from left to right."""
 
     @property
     def optional(self) -> bool:
@@ -150,6 +172,10 @@ class EdgeKind(StrEnum):
     """The condition is false."""
     TIMEOUT = "timeout"
     FAILURE = "failure"
+    CATCH = "catch"
+    """An error was caught."""
+    CASE = "case"
+    """That branch of a wait for any has won."""
     REJOIN = "rejoin"
     """A body of its own comes back to the main line."""
 
@@ -176,6 +202,40 @@ class Undo:
 
     box: Box
     of: str
+
+
+def all_boxes(boxes: Iterable[Box]) -> Iterator[Box]:
+    """The boxes and everything inside them."""
+    for box in boxes:
+        yield box
+        for sheet in box.sheets:
+            yield from all_boxes(sheet.boxes)
+
+
+def all_edges(boxes: Iterable[Box], edges: Iterable[Edge]) -> Iterator[Edge]:
+    """The edges, and those inside the boxes."""
+    yield from edges
+    for box in all_boxes(boxes):
+        for sheet in box.sheets:
+            yield from sheet.edges
+
+
+def changed(box: Box, look: Callable[[Box], Box], way: Callable[[Edge], Edge]) -> Box:
+    """The box and all inside it, each as ``look`` makes it, and their edges as ``way`` does."""
+    new = look(box)
+    if not box.sheets:
+        return new
+    return replace(
+        new,
+        sheets=tuple(
+            Sheet(
+                sheet.title,
+                tuple(changed(each, look, way) for each in sheet.boxes),
+                tuple(way(edge) for edge in sheet.edges),
+            )
+            for sheet in box.sheets
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ colours come from `theme`, places from `layout`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 
-from saga.schema.drawing.compose import Medium, compose
+from saga.schema.drawing.compose import Frame, Inside, Medium, compose, lay_inside
 from saga.schema.drawing.font import FAMILY, text_width
-from saga.schema.drawing.geometry import Point, Rect, Route, Spacing
-from saga.schema.drawing.shapes import EdgeKind, Picture
+from saga.schema.drawing.geometry import Point, Rect, Route, Size, Spacing
+from saga.schema.drawing.shapes import Box, BoxKind, Edge, EdgeKind, Picture
 from saga.schema.drawing.svg_boxes import draw_box, element, escape, measure_box, number, text
 from saga.schema.drawing.theme import style_sheet
 
@@ -38,7 +39,9 @@ TITLE_SIZE, DESCRIPTION_SIZE, NOTE_SIZE = 20, 12, 10.5
 NARROWEST_TEXT = 320
 PIVOT_WORDS = "⚑ point of no return"
 
-_CLASSES = {EdgeKind.TIMEOUT: "timeout", EdgeKind.FAILURE: "failure"}
+FRAME = Frame(side=20, under=18, between=28, title=26)
+_CLASSES = {EdgeKind.TIMEOUT: "timeout", EdgeKind.FAILURE: "failure", EdgeKind.CATCH: "failure"}
+_DASHED = (EdgeKind.TIMEOUT, EdgeKind.CATCH)
 
 
 def draw_svg(picture: Picture) -> str:
@@ -55,7 +58,7 @@ class _Page:
 
     def __init__(self, picture: Picture) -> None:
         self.picture = picture
-        self.placed = compose(picture, Medium(measure_box, _label_width, SPACING))
+        self.placed = compose(picture, _MEDIUM)
         self.edges: list[str] = []
         self.boxes: list[str] = []
         self.labels: list[str] = []
@@ -102,18 +105,39 @@ class _Page:
         dx, dy = MARGIN, self.y
         if main.line is not None:
             self._line(main.line + dy)
-        for edge, route in zip(picture.edges, main.routes, strict=True):
-            name = "quiet" if edge.faint else _CLASSES.get(edge.kind, "flow")
-            self._edge(route.moved(dx, dy), name, extra=f"saga-edge-{edge.kind.value}", label=edge.label)
+        self._forward(picture.edges, main.routes, dx, dy, self.edges)
         for undo in picture.undos:
             self._edge(main.lane.routes[undo.box.id].moved(dx, dy), "quiet" if undo.box.faint else "undo", dashed=True)
         self._chain(dx, dy)
         lane = [undo.box for undo in picture.undos] + ([picture.rolled_back] if picture.rolled_back else [])
         for box in picture.boxes:
-            self.boxes.append(draw_box(box, main.boxes[box.id].moved(dx, dy)))
+            self._box(box, main.boxes[box.id].moved(dx, dy))
         for box in lane:
             self.boxes.append(draw_box(box, main.lane.boxes[box.id].moved(dx, dy)))
         self.y += main.height
+
+    def _forward(
+        self, edges: Sequence[Edge], routes: Sequence[Route], dx: float, dy: float, painted: list[str]
+    ) -> None:
+        for edge, route in zip(edges, routes, strict=True):
+            name = "quiet" if edge.faint else _CLASSES.get(edge.kind, "flow")
+            self._edge(route.moved(dx, dy), name, dashed=edge.kind in _DASHED, label=edge.label, painted=painted)
+
+    def _box(self, box: Box, rect: Rect) -> None:
+        """A box; of a block, the frame first, then all that stands in it."""
+        self.boxes.append(draw_box(box, rect))
+        if box.kind is not BoxKind.BLOCK:
+            return
+        for sheet, ((x, y), layout) in zip(box.sheets, _inside(box).sheets, strict=True):
+            dx, dy = rect.x + x, rect.y + y
+            if sheet.title:
+                middle = dx + layout.width / 2
+                tone = "saga-fact" if box.faint else "saga-soft"
+                words = text(middle, dy - 12, sheet.title, tone, LABEL_SIZE, bold=True, anchor="middle")
+                self.boxes.append(words)
+            self._forward(sheet.edges, layout.routes, dx, dy, self.boxes)
+            for each in sheet.boxes:
+                self._box(each, layout.boxes[each.id].moved(dx, dy))
 
     def _chain(self, dx: float, dy: float) -> None:
         quiet = {undo.box.id for undo in self.picture.undos if undo.box.faint}
@@ -129,10 +153,13 @@ class _Page:
         )
         self.labels.append(text(right, y - 6, PIVOT_WORDS, "saga-pivot", LABEL_SIZE, bold=True, anchor="end"))
 
-    def _edge(self, route: Route, name: str, *, dashed: bool = False, extra: str = "", label: str = "") -> None:
+    def _edge(
+        self, route: Route, name: str, *, dashed: bool = False, label: str = "", painted: list[str] | None = None
+    ) -> None:
+        layer = self.edges if painted is None else painted
         classes = f"saga-edge saga-edge-{name}{' saga-dashed' if dashed else ''}"
-        self.edges.append(element("path", "", {"class": classes, "d": _path(_from_inside(route.points))}))
-        self.edges.append(element("path", "", {"class": f"saga-head-{name}", "d": _head(route.points)}))
+        layer.append(element("path", "", {"class": classes, "d": _path(_from_inside(route.points))}))
+        layer.append(element("path", "", {"class": f"saga-head-{name}", "d": _head(route.points)}))
         if label and route.label:
             x, y = route.label
             self.labels.append(text(x, y + 4, label, f"saga-label saga-label-{name}", LABEL_SIZE))
@@ -188,6 +215,18 @@ class _Page:
 
 def _label_width(label: str) -> float:
     return float(round(text_width(label, LABEL_SIZE) + 0.5))
+
+
+def _measure(box: Box) -> Size:
+    return _inside(box).size if box.kind is BoxKind.BLOCK else measure_box(box)
+
+
+@lru_cache(maxsize=512)
+def _inside(box: Box) -> Inside:
+    return lay_inside(box, _MEDIUM, measure_box(box), FRAME)
+
+
+_MEDIUM = Medium(_measure, _label_width, SPACING)
 
 
 def _rect(rect: Rect, name: str, radius: float) -> str:

@@ -23,12 +23,12 @@ ICON = 20
 DISC = 24
 """What the number of an undo takes before its words."""
 
-_SIZES = {Tone.VERB: WORDS_SIZE, Tone.CONDITION: WORDS_SIZE, Tone.FACT: FACT_SIZE}
+_SIZES = {Tone.VERB: WORDS_SIZE, Tone.CONDITION: WORDS_SIZE, Tone.FACT: FACT_SIZE, Tone.UNDO: WORDS_SIZE}
 _PILLS = (BoxKind.START, BoxKind.END, BoxKind.FAIL, BoxKind.WAIT, BoxKind.ROLLED_BACK)
 
 
 def measure_box(box: Box) -> Size:
-    """The size a box needs for its texts."""
+    """The size a box needs for its texts; of a block, for its own words."""
     title = text_width(_title(box), _title_size(box), bold=_is_bold(box)) + _before_title(box)
     widths = [title, *(text_width(line.text, _SIZES[line.tone]) for line in box.lines)]
     if box.status is not None:
@@ -46,6 +46,8 @@ def measure_box(box: Box) -> Size:
 
 def draw_box(box: Box, rect: Rect) -> str:
     """The elements of a box that fills ``rect``."""
+    if box.kind is BoxKind.BLOCK:
+        return _draw_block(box, rect)
     classes = ["saga-box", f"saga-{box.kind.value}"]
     if (
         box.status is not None
@@ -88,6 +90,26 @@ def draw_box(box: Box, rect: Rect) -> str:
     attributes = {"class": " ".join(classes)}
     if box.step:
         attributes["data-step"] = box.step
+    return element("g", "".join(parts), attributes)
+
+
+def _draw_block(box: Box, rect: Rect) -> str:
+    """The frame of a block with its own words, in the upper left corner; what stands inside is drawn over it."""
+    classes = ["saga-box", "saga-block"]
+    if box.status is not None and not box.faint:
+        classes.append(f"saga-{box.status.state.value}")
+    classes += [f"saga-{name}" for name, given in (("optional", box.optional), ("quiet", box.faint)) if given]
+    parts = [element("title", escape(_spoken(box)), {}), _shape(box, rect)]
+    x, y = rect.x + PAD_X, rect.y + PAD_Y + HEIGHTS["name"] - 4.5
+    parts.append(text(x, y, box.title, "saga-ink saga-name", NAME_SIZE, bold=True))
+    for line in box.lines:
+        y += _line_height(line.tone)
+        parts.append(text(x, y, line.text, f"saga-{line.tone.value} saga-words", _SIZES[line.tone]))
+    if box.status is not None:
+        y += HEIGHTS["status"]
+        parts.append(text(x, y, box.status.words, "saga-status", STATUS_SIZE, bold=True))
+    parts += _badges(box, rect)
+    attributes = {"class": " ".join(classes), "data-step": box.step}
     return element("g", "".join(parts), attributes)
 
 

@@ -7,11 +7,13 @@ the ends that timeouts and failures lead to; where that does not fit either, `ou
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from saga.schema.drawing.canvas import Canvas, cells, cut, plain
-from saga.schema.drawing.compose import Medium, compose
-from saga.schema.drawing.geometry import Rect, Size, Spacing
+from saga.schema.drawing.compose import Frame, Inside, Medium, compose, lay_inside
+from saga.schema.drawing.geometry import Rect, Route, Size, Spacing
 from saga.schema.drawing.outline import draw_outline
 from saga.schema.drawing.shapes import Box, BoxKind, Edge, EdgeKind, Line, Picture, StepState, Tone
 
@@ -41,7 +43,12 @@ PAINT = {
     "call": "32",
     "http": "34",
     "sql": "36",
+    "task": "32",
     "wait": "35",
+    "child": "34",
+    "message": "36",
+    "block": "2",
+    "catch": "31",
     "timeout": "35",
     "choice": "33",
     "fail": "31",
@@ -63,7 +70,8 @@ PAINT = {
 """Style to ANSI codes. Styles without one are drawn in the terminal's own colour."""
 
 _BORDERS = {BoxKind.WAIT: "╭╮╰╯─│", BoxKind.CHOICE: "╭╮╰╯╌┆", BoxKind.END: "╔╗╚╝═║", BoxKind.FAIL: "╔╗╚╝═║"}
-_SQUARE, _OPTIONAL = "┌┐└┘─│", "┌┐└┘╌┆"
+_SQUARE, _OPTIONAL, _FRAME = "┌┐└┘─│", "┌┐└┘╌┆", "┌┐└┘┄┊"
+FRAME = Frame(side=2, under=1, between=3, title=1)
 _ONE_LINE = (BoxKind.START, BoxKind.UNDO, BoxKind.ROLLED_BACK)
 
 
@@ -112,7 +120,7 @@ class _Sheet:
 
     def __init__(self, picture: Picture, limit: int | None) -> None:
         self.picture = picture
-        self.placed = compose(picture, Medium(_measure, cells, SPACING))
+        self.placed = compose(picture, _MEDIUM)
         main = self.placed.main
         self.width = int(max(main.lane.right, self.placed.final.width + 4)) + 1
         across = int(main.width) + 2 + cells(PIVOT_WORDS)
@@ -152,14 +160,7 @@ class _Sheet:
         picture, main = self.picture, self.placed.main
         if main.line is not None:
             self._line(int(main.line) + top)
-        for edge, route in zip(picture.edges, main.routes, strict=True):
-            style = "faint" if edge.faint else edge.kind.value
-            placed = route.moved(0, top)
-            self.canvas.route(placed.points, style)
-        for edge, route in zip(picture.edges, main.routes, strict=True):
-            if edge.label and route.label:
-                style = "timeout" if edge.kind is EdgeKind.TIMEOUT and not edge.faint else "fact"
-                self.canvas.text(route.label[0], route.label[1] + top, edge.label, style)
+        self._forward(picture.edges, main.routes, 0, top)
         for box in picture.boxes:
             self._box(box, main.boxes[box.id].moved(0, top))
         for (lower, _), route in zip(picture.chain, main.lane.chain, strict=False):
@@ -173,6 +174,35 @@ class _Sheet:
         if picture.rolled_back:
             self._box(picture.rolled_back, main.lane.boxes[picture.rolled_back.id].moved(0, top))
         return int(top + main.height + 1)
+
+    def _forward(self, edges: Sequence[Edge], routes: Sequence[Route], dx: float, dy: float) -> None:
+        for edge, route in zip(edges, routes, strict=True):
+            style = "faint" if edge.faint else edge.kind.value
+            self.canvas.route(route.moved(dx, dy).points, style)
+        for edge, route in zip(edges, routes, strict=True):
+            if edge.label and route.label:
+                loud = edge.kind in (EdgeKind.TIMEOUT, EdgeKind.CATCH) and not edge.faint
+                style = edge.kind.value if loud else "fact"
+                self.canvas.text(route.label[0] + dx, route.label[1] + dy, edge.label, style)
+
+    def _block(self, box: Box, rect: Rect) -> None:
+        """The frame of a block, its own words in the upper left corner, and what stands inside."""
+        style = "faint" if box.faint else box.status.state if box.status else box.kind.value
+        inner = int(rect.width) - 2
+        self.canvas.text(rect.x, rect.y, _FRAME[0] + _FRAME[4] * inner + _FRAME[1], style)
+        for row in range(int(rect.y) + 1, int(rect.bottom) - 1):
+            self.canvas.text(rect.x, row, _FRAME[5], style)
+            self.canvas.text(rect.right - 1, row, _FRAME[5], style)
+        self.canvas.text(rect.x, rect.bottom - 1, _FRAME[2] + _FRAME[4] * inner + _FRAME[3], style)
+        for i, (words, tone) in enumerate(_lines(box), start=1):
+            self.canvas.text(rect.x + 2, rect.y + i, words, "faint" if box.faint else tone)
+        for sheet, ((x, y), layout) in zip(box.sheets, _inside(box).sheets, strict=True):
+            dx, dy = rect.x + x, rect.y + y
+            title = dx + (int(layout.width) - cells(sheet.title)) // 2
+            self.canvas.text(max(title, rect.x + 1), dy - 1, sheet.title, "faint" if box.faint else "name")
+            self._forward(sheet.edges, layout.routes, dx, dy)
+            for each in sheet.boxes:
+                self._box(each, layout.boxes[each.id].moved(dx, dy))
 
     def _line(self, y: int) -> None:
         """The line across. Its words stand at its end, or, where there is no room, at its beginning."""
@@ -194,6 +224,9 @@ class _Sheet:
         return int(top + 1 + layout.height + 1)
 
     def _box(self, box: Box, rect: Rect) -> None:
+        if box.kind is BoxKind.BLOCK:
+            self._block(box, rect)
+            return
         lines = _lines(box)
         if box.kind in _ONE_LINE:
             for i, (words, style) in enumerate(lines):
@@ -245,9 +278,22 @@ def _lines(box: Box) -> list[tuple[str, str]]:
 
 
 def _measure(box: Box) -> Size:
+    return _inside(box).size if box.kind is BoxKind.BLOCK else _own_size(box)
+
+
+@lru_cache(maxsize=512)
+def _inside(box: Box) -> Inside:
+    own = _own_size(box)
+    return lay_inside(box, _MEDIUM, Size(own.width - 4, own.height - 1), FRAME)
+
+
+def _own_size(box: Box) -> Size:
     lines = _lines(box)
     width = max(cells(words) for words, _ in lines)
     if box.kind in _ONE_LINE:
         return Size(width // 2 * 2 + 1, len(lines))
     width = max(width + 4, sum(cells(badge) + 2 for badge in box.badges) + 6)
     return Size(width // 2 * 2 + 1, len(lines) + 2)
+
+
+_MEDIUM = Medium(_measure, cells, SPACING)

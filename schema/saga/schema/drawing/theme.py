@@ -16,7 +16,12 @@ LIGHT_BOXES: _Tones = {
     "call": ("#dcfce7", "#15803d"),
     "http": ("#dbeafe", "#1d4ed8"),
     "sql": ("#cffafe", "#0e7490"),
+    "task": ("#ecfccb", "#4d7c0f"),
     "wait": ("#f3e8ff", "#7e22ce"),
+    "child": ("#e0e7ff", "#4338ca"),
+    "message": ("#fce7f3", "#be185d"),
+    "set": ("#f5f5f4", "#57534e"),
+    "block": ("#f8fafc", "#94a3b8"),
     "choice": ("#fef9c3", "#a16207"),
     "end": ("#e2e8f0", "#334155"),
     "fail": ("#fee2e2", "#b91c1c"),
@@ -28,7 +33,12 @@ _DARK_BOXES: _Tones = {
     "call": ("#0f2e1d", "#4ade80"),
     "http": ("#13264d", "#60a5fa"),
     "sql": ("#0c2f38", "#22d3ee"),
+    "task": ("#1e2a0c", "#a3e635"),
     "wait": ("#2c1745", "#c084fc"),
+    "child": ("#1e1b4b", "#a5b4fc"),
+    "message": ("#3b0f26", "#f472b6"),
+    "set": ("#26221f", "#a8a29e"),
+    "block": ("#111827", "#64748b"),
     "choice": ("#33280a", "#eab308"),
     "end": ("#28344a", "#cbd5e1"),
     "fail": ("#421519", "#f87171"),
@@ -97,6 +107,7 @@ _SHAPES = """\
 .saga-quiet.saga-optional .saga-shape{stroke-dasharray:6 4}
 .saga-edge{fill:none;stroke-width:1.5}
 .saga-dashed{stroke-dasharray:5 4}
+.saga-block .saga-shape{stroke-width:1.2;stroke-dasharray:2 3}
 .saga-line{fill:none;stroke-width:1.8;stroke-dasharray:9 5}
 .saga-frame{fill:none;stroke-width:1.2;stroke-dasharray:3 4}
 .saga-undone .saga-name{text-decoration:line-through}
@@ -118,6 +129,7 @@ def _colours(tone: Mapping[str, str], boxes: _Tones, states: _Tones) -> str:
         f".saga-soft,.saga-verb{{fill:{tone['soft']}}}",
         f".saga-fact{{fill:{tone['faint']}}}",
         f".saga-condition{{fill:{tone['choice']}}}",
+        f".saga-box .saga-undo{{fill:{tone['undo']}}}",
         f".saga-label{{fill:{tone['soft']};stroke:{tone['page']}}}",
         f".saga-frame{{stroke:{tone['faint']}}}",
         f".saga-line{{stroke:{tone['pivot']}}}",
@@ -143,6 +155,7 @@ def _colours(tone: Mapping[str, str], boxes: _Tones, states: _Tones) -> str:
     rules += [
         f".saga-undone .saga-name{{fill:{tone['soft']}}}",
         f".saga-undo .saga-status{{fill:{boxes['undo'][1]}}}",
+        f".saga-box.saga-block .saga-shape{{fill:{boxes['block'][0]}}}",
         f".saga-quiet .saga-shape{{fill:{tone['quiet']};stroke:{tone['pale']}}}",
         f".saga-quiet .saga-name,.saga-quiet .saga-words{{fill:{tone['faint']}}}",
         f".saga-quiet .saga-icon{{stroke:{tone['faint']}}}",

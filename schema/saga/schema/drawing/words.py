@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from saga.schema.definition import Action, Definition, Step, Undo, UndoAction, UndoKind, Verb, Wait
+from saga.schema.definition import Action, Definition, Message, Step, Undo, UndoAction, UndoKind, Verb, Wait, WaitBranch
 from saga.schema.durations import format_duration
 from saga.schema.expressions import Template
 
@@ -17,6 +17,7 @@ CONDITION_WIDTH = 40
 CONDITION_LINES = 3
 LABEL_WIDTH = 36
 VERB_WIDTH = 44
+RACE_WIDTH = 56
 
 _INSERT = re.compile(r"\$\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 _BEFORE_OPERATOR = re.compile(r" (?=(?:and|or|if|else|in|is|not in|[-+*/%<>=!]+) )")
@@ -33,6 +34,16 @@ def verb_words(step: Step) -> str:
         return action_words(step.action)
     if step.wait is not None:
         return _wait_words(step.wait)
+    if step.child is not None:
+        return shorten(f"run {step.child.saga} · wait for its end", VERB_WIDTH)
+    if step.message is not None:
+        return shorten(_message_words(step.verb, step.message), VERB_WIDTH)
+    if step.value is not None:
+        value = step.value.value
+        words = ", ".join(value) if isinstance(value, dict) else template_words(step.value)
+        return shorten(f"set {words}", VERB_WIDTH)
+    if step.block is not None:
+        return _BLOCKS[step.verb]
     return "end" if step.verb is Verb.END else "fail · roll back"
 
 
@@ -42,12 +53,44 @@ def action_words(action: Action) -> str:
         return shorten(f"http {action.request.method} {_path(action.request.address)}", VERB_WIDTH)
     if action.statement is not None:
         return shorten(f"sql {_statement(action.statement.text)}", VERB_WIDTH)
-    return shorten(f"call {action.function}", VERB_WIDTH)
+    return shorten(f"{action.verb.value} {action.function}", VERB_WIDTH)
 
 
 def undo_words(undo: Undo) -> tuple[str, ...]:
     """The actions of a compensation, one line each."""
+    if undo.kind is UndoKind.CHILD:
+        return ("undo the child run, by its own steps",)
     return tuple(_undo_action(action) for action in undo.actions)
+
+
+def block_words(step: Step) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a block does, as conditions and as facts: its list or its `until`, its bounds and its time limit."""
+    assert step.block is not None
+    loop, facts_of_it = step.block.loop, []
+    conditions: tuple[str, ...] = ()
+    if loop is not None and loop.items is not None:
+        conditions = condition_lines(f"for each {loop.variable} in {template_words(loop.items)}")
+        at_once = f", {loop.at_once} at once" if loop.at_once > 1 else ", one after the other"
+        facts_of_it.append(f"at most {_count(loop.max)}{at_once}")
+    if loop is not None and loop.until is not None:
+        conditions = condition_lines(f"repeat until {loop.until.source}")
+        pause = f", {template_words(loop.delay)} between them" if loop.delay is not None else ""
+        facts_of_it.append(f"at most {_count(loop.max)} rounds{pause}")
+    if step.block.timeout is not None:
+        facts_of_it.append(f"at most {template_words(step.block.timeout)}")
+    return conditions, tuple(facts_of_it)
+
+
+def limit_words(step: Step) -> str:
+    """When the step's time is up: ``30m``; empty for no limit."""
+    if step.block is not None:
+        return template_words(step.block.timeout) if step.block.timeout is not None else ""
+    return timeout_words(step.wait)
+
+
+def rounds_words(step: Step) -> str:
+    """When a repeat gives up: ``3 rounds``."""
+    return f"{_count(step.block.loop.max)} rounds" if step.block is not None and step.block.loop is not None else ""
 
 
 def timeout_words(wait: Wait | None) -> str:
@@ -95,6 +138,12 @@ def facts(step: Step, usual: Pace | None) -> tuple[str, ...]:
         found.append(f"status: {step.status}")
     if step.undo.kind is UndoKind.IMPOSSIBLE:
         found.append("cannot be undone")
+    if step.at_most_once:
+        found.append("tried at most once")
+    if step.action is not None and step.action.heartbeat is not None:
+        found.append(f"heartbeat every {format_duration(step.action.heartbeat)}")
+    if step.action is not None and step.action.queue is not None:
+        found.append(f"on the queue {step.action.queue}")
     if step.hold_on_failure:
         found.append("a failure holds the run")
     return tuple(shorten(fact, VERB_WIDTH) for fact in found)
@@ -123,12 +172,40 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
+_BLOCKS = {
+    Verb.GROUP: "together",
+    Verb.PARALLEL: "side by side, all of them",
+    Verb.SWITCH: "one of them, the first that holds",
+    Verb.EACH: "each",
+    Verb.REPEAT: "repeat",
+}
+
+
+def _count(template: Template) -> str:
+    return str(template.value) if isinstance(template.value, int) else template_words(template)
+
+
+def _message_words(verb: Verb, message: Message) -> str:
+    if verb is Verb.SIGNAL and message.target is not None:
+        return f"signal {message.name} to {template_words(message.target)}"
+    return f"{verb.value} {message.name}"
+
+
 def _wait_words(wait: Wait) -> str:
+    if wait.branches:
+        words = f"wait {'all' if wait.every else 'any'}: {', '.join(_branch_words(each) for each in wait.branches)}"
+        return shorten(f"{words} · {timeout_words(wait)}" if wait.timeout is not None else words, RACE_WIDTH)
     if wait.signal is not None:
         return shorten(f"wait {wait.signal} · {timeout_words(wait) or 'no time limit'}", VERB_WIDTH)
     if wait.duration is not None:
         return shorten(f"wait {template_words(wait.duration)}", VERB_WIDTH)
     return shorten(f"wait until {template_words(wait.until)}" if wait.until is not None else "wait", VERB_WIDTH)
+
+
+def _branch_words(branch: WaitBranch) -> str:
+    if branch.signal is not None:
+        return branch.signal
+    return f"after {template_words(branch.after)}" if branch.after is not None else branch.name
 
 
 def _undo_action(undo: UndoAction) -> str:

@@ -23,7 +23,6 @@ from saga.schema.language.words import (
     Limits,
     Name,
     Part,
-    QueueName,
     TemplateText,
     kind_of,
 )
@@ -92,13 +91,13 @@ class SagaFile(Part):
     id_reuse: Literal["never", "after_undone"] | None = Field(
         None, description="after_undone: an id may be used again once its run was undone."
     )
-    queue: QueueName | None = Field(None, description="Its runs are worked on by `saga worker --queue NAME`.")
-    limits: Limits | None = Field(None, description="How many actions of this saga may be under way at once.")
     labels: dict[Name, TemplateText] | None = Field(None, description="Business keys a run is found by; see `input`.")
     input: Fields | None = Field(None, description="The input's fields: a JSON Schema each.")
     defaults: Defaults | None = Field(None, description="What steps inherit.")
     compensation: CompensationRules | None = Field(None, description="The saga-wide rules of undoing.")
     deadline: DurationText | None = Field(None, description="How long the whole run may take; then it is undone.")
+    queue: Name | None = Field(None, description="Who may run it: the workers of this queue.")
+    limits: Limits | None = Field(None, description="How much may happen at once, over all runs of this saga.")
     schedule: Schedule | None = Field(None, description="Starts by the clock.")
     invariants: Invariants | None = Field(
         None, description="What holds at every end; sees `outcome`, done(step), undone(step) and tried(step)."

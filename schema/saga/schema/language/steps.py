@@ -27,7 +27,6 @@ from saga.schema.language.words import (
     Name,
     Outcome,
     Part,
-    QueueName,
     Status,
     TemplateText,
     TimedText,
@@ -150,7 +149,7 @@ class CallStep(Remote):
     model_config = ConfigDict(title="step")
     call: FunctionName = Field(description="A registered function, such as inventory.reserve.")
     heartbeat: DurationText | None = Field(None, description="An attempt that is silent for this long is lost.")
-    queue: QueueName | None = Field(None, description="Who may run it: the workers of this queue.")
+    queue: Name | None = Field(None, description="Who may run it: the workers of this queue.")
 
 
 class HttpStep(Remote):
@@ -158,7 +157,7 @@ class HttpStep(Remote):
 
     model_config = ConfigDict(title="step")
     http: HttpRequest = Field(description="A request: post, put, patch, delete or get.")
-    queue: QueueName | None = Field(None, description="Who may run it: the workers of this queue.")
+    queue: Name | None = Field(None, description="Who may run it: the workers of this queue.")
 
 
 class SqlStep(Acting):

@@ -45,7 +45,6 @@ FieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", title="fiel
 Outcome = Annotated[str, Field(pattern=NAME, title="outcome")]
 Status = Annotated[str, Field(pattern=NAME, title="status")]
 ErrorCode = Annotated[str, Field(pattern=CODE, title="error code")]
-QueueName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$", title="queue name")]
 SecretName = Annotated[str, Field(pattern=SECRET, title="secret name")]
 FunctionName = Annotated[str, Field(pattern=FUNCTION, title="function name")]
 DurationText = TypeAliasType("DurationText", Annotated[str, Field(pattern=DURATION, title="duration")])
@@ -87,7 +86,7 @@ class Limits(Part):
     """How much may happen at once."""
 
     model_config = ConfigDict(title="limits")
-    running: Annotated[int, Field(ge=1, le=100_000, title="number of running actions")] = Field(
+    running: Annotated[int, Field(ge=1, title="number of running actions")] = Field(
         description="How many actions may run at the same time, over all runs and workers."
     )
 

@@ -17,7 +17,7 @@ from saga.schema.expressions import compile_expression, compile_template
 from saga.schema.language.fields import compose, gate
 from saga.schema.language.file import SagaFile
 from saga.schema.language.retry_rules import FORWARD_RETRY, UNDO_RETRY, merged
-from saga.schema.lowering.actions import BUILT_IN, Defaults, arguments, lower_limits, maybe_template
+from saga.schema.lowering.actions import BUILT_IN, Defaults, arguments, maybe_template
 from saga.schema.lowering.rows import Places, Rows
 from saga.schema.lowering.steps import lower_final
 from saga.schema.values import Value
@@ -48,8 +48,8 @@ def lower(file: SagaFile, source: Mapping[str, Value], text: str, places: Places
         labels={name: compile_template(text) for name, text in (file.labels or {}).items()},
         deadline=None if file.deadline is None else parse_duration(file.deadline),
         id_reuse=file.id_reuse or "never",
-        queue=file.queue or "default",
-        limits=lower_limits(file.limits),
+        queue=file.queue,
+        limit=None if file.limits is None else file.limits.running,
         schedule=_schedule(file),
         invariants=_invariants(file, places),
     )

@@ -18,7 +18,6 @@ from saga.schema.language.actions import CallUndo, Compensate, CompensationSeque
 from saga.schema.language.finals import CallFinally, HttpFinally
 from saga.schema.language.retry_rules import FORWARD_RETRY, UNDO_RETRY, merged
 from saga.schema.language.steps import Acting, CallStep, HttpStep, TaskStep
-from saga.schema.language.words import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +64,13 @@ def lower_action(part: ActingPart, attempt_timeout: int) -> Action:
 
 
 def _performing(step: Acting) -> dict[str, Any]:
-    """Who performs a step's action, and how often they must be heard of."""
+    """Who performs a step's action, how many of it at once, and how often they must be heard of."""
     heartbeat = getattr(step, "heartbeat", None)
     return {
         "heartbeat": parse_duration(heartbeat) if heartbeat else None,
         "queue": getattr(step, "queue", None),
+        "limit": None if step.limits is None else step.limits.running,
     }
-
-
-def lower_limits(said: Limits | None) -> compiled.Limits | None:
-    """How much may be under way at once."""
-    return None if said is None else compiled.Limits(said.running)
 
 
 def lower_undo(written: Compensate | None, attempt_timeout: int, saga_wide: Retry) -> compiled.Undo:

@@ -46,7 +46,6 @@ from saga.schema.lowering.actions import (
     Defaults,
     arguments,
     lower_action,
-    lower_limits,
     lower_undo,
     maybe_expression,
     maybe_template,
@@ -123,8 +122,7 @@ def _acting(step: CallStep | HttpStep | SqlStep | TaskStep, common: dict[str, An
     action = lower_action(step, defaults.attempt_timeout)
     once = isinstance(step, Remote) and bool(step.at_most_once)
     retry: Retry = merged(defaults.retry, step.retry)
-    limits = lower_limits(step.limits)
-    return Step(verb=action.verb, action=action, retry=retry, at_most_once=once, limits=limits, **common)
+    return Step(verb=action.verb, action=action, retry=retry, at_most_once=once, **common)
 
 
 def _told(step: Arguments | SetStep | SetFinally) -> dict[str, Any]:

@@ -36,6 +36,9 @@ from saga.server.webhooks.signatures import BadSignature, SecretUnfit
 PREVIOUS = "_PREVIOUS"
 """Behind a secret's name: the secret that is good too while senders change over to a new one."""
 
+Told = dict[str, Value]
+"""What the sender hears."""
+
 log = logging.getLogger("saga.webhooks")
 
 
@@ -43,19 +46,23 @@ def routes(house: House) -> list[BaseRoute]:
     """One route for all: which webhooks there are is known only when one is asked for."""
 
     async def serve(request: Request) -> Response:
-        path = f"/webhooks/{request.path_params['path']}"
+        hook: Hook | None = None
         try:
-            answer = await _serve(house, request, path)
+            hook = await _hook(house, f"/webhooks/{request.path_params['path']}")
+            told = await _deliver(house, request, hook)
+            word, answer = str(told.get("status", "challenge")), _answer(told)
         except Exception as error:
-            answer = problems.answer(request, error)
-        log.info("%s: %d", path, answer.status_code)
+            problem = problems.problem_of(error)
+            word, answer = problem.code, problems.answer(request, problem)
+        saga, name = ("none", "none") if hook is None else (hook.saga, hook.name)
+        house.metrics.delivered(saga, name, word)
+        log.info("webhook %s of %s: %s", name, saga, word)
         return answer
 
     return [Route("/webhooks/{path:path}", serve, methods=["POST"])]
 
 
-async def _serve(house: House, request: Request, path: str) -> Response:
-    hook = await _hook(house, path)
+async def _deliver(house: House, request: Request, hook: Hook) -> Told:
     body = await bytes_of(request, house.settings.body_limit, house.settings.body_seconds)
     try:
         hook.scheme.verify(request.headers.raw, body, active_keys(hook, house.secrets), int(time.time()))
@@ -64,7 +71,7 @@ async def _serve(house: House, request: Request, path: str) -> Response:
         raise too_many(wait) if wait else Problem("bad_signature", str(problem)) from None
     value = read_body(body, request.headers.get("content-type", ""))
     if hook.answers_challenge and isinstance(value, dict) and value.get("type") == "url_verification":
-        return json_answer({"challenge": value.get("challenge")})
+        return {"challenge": value.get("challenge")}
     meaning = hook.meaning(value)
     client = house.client.acting(Actor(f"webhook {hook.saga}/{hook.name}", "webhook"))
     match meaning:
@@ -105,7 +112,7 @@ def active_keys(hook: Hook, secrets: Secrets) -> list[bytes]:
     return keys
 
 
-async def _signal(client: Client, project: int, meant: Signalling) -> Response:
+async def _signal(client: Client, project: int, meant: Signalling) -> Told:
     run = await client.find_in(project, meant.run)
     try:
         answer = await client.signal(run, meant.signal, meant.payload, meant.key)
@@ -114,7 +121,7 @@ async def _signal(client: Client, project: int, meant: Signalling) -> Response:
     return _said({"duplicate": "already_processed"}.get(answer, answer), run.address)
 
 
-async def _start(client: Client, project: int, meant: Starting) -> Response:
+async def _start(client: Client, project: int, meant: Starting) -> Told:
     row, definition = await client.deployed(project, meant.saga)
     try:
         started = await client.start(row, definition, meant.input, key=meant.id)
@@ -125,6 +132,9 @@ async def _start(client: Client, project: int, meant: Starting) -> Response:
     return _said("accepted" if started.created else "already_processed", started.run.address)
 
 
-def _said(word: str, run: str | None = None) -> Response:
-    told: dict[str, Value] = {"status": word} if run is None else {"status": word, "run": run}
-    return json_answer(told, 202 if word == "accepted" else 200)
+def _said(word: str, run: str | None = None) -> Told:
+    return {"status": word} if run is None else {"status": word, "run": run}
+
+
+def _answer(told: Told) -> Response:
+    return json_answer(told, 202 if told.get("status") == "accepted" else 200)
