@@ -8,7 +8,7 @@ undoing. Facts about steps that an invariant names stay in it. This room must no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import astuple, dataclass, field, fields, is_dataclass
 
 from saga.interpreter.machine.events import Ref, Timer
 from saga.interpreter.machine.places import is_inside, outwards
@@ -119,7 +119,7 @@ def mark(
         state.pivot_passed,
         state.stop_after_pivot,
         tuple((trouble.place, trouble.undo) for trouble in state.troubles),
-        tuple(sorted((place, each.progress, each.way, each.everything) for place, each in state.leaving.items())),
+        tuple((place, astuple(each)) for place, each in sorted(state.leaving.items())),
         state.paused,
         state.incomplete,
         state.outcome,
