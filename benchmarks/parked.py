@@ -1,7 +1,7 @@
 """What a million parked runs cost those that live, and how punctual ten thousand timers are.
 
     python -m benchmarks.parked                       # 1,000,000 parked runs, 10,000 timers: about ten minutes
-    python -m benchmarks.parked --scale 0.01          # a hundredth: does everything work?
+    python -m benchmarks.parked --scale 0.01 --live 300       # a hundredth: does everything work?
 
 The parked runs are inserted by SQL, with their journal, key and, every tenth, a timer that is due in a month. The same
 short workloads are played before and after; the ratios are what counts. Nothing is asserted: the table says it all.
@@ -39,10 +39,7 @@ from saga.schema.loader import load
 
 DATABASE = "parked"
 AT_ONCE = 400
-LIVE = 6_000
-"""Sagas of five steps for the throughput, and the rounds of it; signals one at a time for the latency."""
 ROUNDS = 3
-SIGNALS = 200
 IDLE = 10.0
 NAP = """
 saga: v1
@@ -90,6 +87,8 @@ class Stage:
     worker: Worker
     project: int
     sagas: dict[str, tuple[DefinitionRow, Definition]]
+    live: int
+    """Sagas of five steps in a round of the throughput."""
     numbers: int = 0
 
     def begin(self, name: str) -> tuple[UUID, asyncio.Future[bool]]:
@@ -101,7 +100,7 @@ class Stage:
 
     async def throughput(self) -> float:
         """Steps a second of five-step sagas, so many at once."""
-        began, todo = time.monotonic(), iter(range(LIVE))
+        began, todo = time.monotonic(), iter(range(self.live))
 
         async def lane() -> None:
             for _ in todo:
@@ -111,7 +110,7 @@ class Stage:
                 await ended
 
         await asyncio.gather(*(lane() for _ in range(AT_ONCE)))
-        return LIVE * 5 / (time.monotonic() - began)
+        return self.live * 5 / (time.monotonic() - began)
 
     async def latency(self) -> float:
         """Seconds from a signal to the end of its run."""
@@ -130,7 +129,7 @@ class Stage:
         """Plays the workloads."""
         await self.throughput()  # warms up
         rates = [await self.throughput() for _ in range(ROUNDS)]
-        times = sorted([await self.latency() * 1000 for _ in range(SIGNALS)])
+        times = sorted([await self.latency() * 1000 for _ in range(self.live // 30)])
         pids = [os.getpid()]
         before = probe.look(pids, self.postgres.pid)
         await asyncio.sleep(IDLE)
@@ -178,7 +177,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(postgres: Postgres) -> AsyncIterator[Stage]:
+async def staged(postgres: Postgres, live: int) -> AsyncIterator[Stage]:
     """A worker at work on a fresh database."""
     async with postgres.database(DATABASE) as url:
         store, secrets = await PostgresStore.open(url, upgrade=True), Secrets()
@@ -195,7 +194,7 @@ async def staged(postgres: Postgres) -> AsyncIterator[Stage]:
         sql = await asyncpg.connect(url)
         working = asyncio.ensure_future(worker.run())
         try:
-            yield Stage(postgres, store, sql, worker, project, sagas)
+            yield Stage(postgres, store, sql, worker, project, sagas, live)
         finally:
             worker.stop()
             await working
@@ -204,13 +203,13 @@ async def staged(postgres: Postgres) -> AsyncIterator[Stage]:
             await store.close()
 
 
-async def measure(scale: float, home: Path) -> None:
+async def measure(scale: float, live: int, home: Path) -> None:
     """Everything, printed as it comes."""
     parked, timers = int(1_000_000 * scale), int(10_000 * scale)
     home.chmod(0o711)
-    async with running(home / "postgres") as postgres, staged(postgres) as stage:
-        single = [late for _ in range(max(10, int(100 * scale))) for late in await stage.timers(1, 6.5)][:10]
-        show("one timer at a time, idle", single)
+    async with running(home / "postgres") as postgres, staged(postgres, live) as stage:
+        single = [late for _ in range(max(2, int(10 * scale))) for late in await stage.timers(10, 7.0)]
+        show("ten timers at a time, idle", sorted(single))
         before = await stage.figures()
         began = time.monotonic()
         await stage.park(parked)
@@ -245,9 +244,10 @@ def compare(before: Figures, after: Figures) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.parked", description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, metavar="PART", help="of a million runs and 10,000 timers")
+    parser.add_argument("--live", type=int, default=6_000, metavar="N", help="live sagas in a round of the throughput")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="saga-benchmarks-") as home:
-        asyncio.run(measure(asked.scale, Path(home)))
+        asyncio.run(measure(asked.scale, asked.live, Path(home)))
 
 
 if __name__ == "__main__":

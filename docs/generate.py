@@ -30,7 +30,7 @@ PICTURES = {
     **{
         f"{path.stem}.svg": ("render", f"sagas/{path.name}")
         for path in sorted((ROOT / "sagas").glob("*.yaml"))
-        if "." not in path.stem  # tests and invariants stand beside their saga
+        if "." not in path.stem
     },
     "checkout-failure.svg": ("render", "sagas/checkout.yaml", "--failure", "charge_payment"),
 }

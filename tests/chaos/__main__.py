@@ -15,7 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from bout import KEPT, Bout, fight, smoke
 from campaign import Terms
 from nemesis import Plague
-from walk import PATHS, Walker
+from paths import PATHS
+from walk import Walker
 from world import World
 
 
@@ -35,7 +36,7 @@ def main() -> int:
     parser.add_argument("--silences", type=int, default=5)
     parser.add_argument("--lease", type=float, default=4.0)
     parser.add_argument("--patience", type=float, default=300.0, help="seconds for the last run to end, in the calm")
-    parser.add_argument("--walk", action="store_true", help="break three runs at every message instead")
+    parser.add_argument("--walk", action="store_true", help="break a dozen runs at every message instead")
     parser.add_argument("--kept", action="store_true", help="play the small campaigns that once found something")
     asked = parser.parse_args()
     if asked.kept:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from campaign import Campaign, Terms
-from checker import check
 from nemesis import Plague
+from reckoning import check
 from world import World
 
 KEPT: list[dict[str, Any]] = json.loads(Path(__file__).with_name("regressions.json").read_text())

@@ -1,22 +1,19 @@
-"""The reckoning: reads ledger, journal, run rows and the public API, and lists every broken promise.
+"""The promises, run by run: what actions answered is compared with what the ledger served, times with the database's
+own commit times, ends with the reference model.
 
-It trusts nobody: what actions answered is compared with what the ledger served, times with the database's own commit
-times, ends with the reference model. It must not know how faults were made.
+It trusts nobody, and must not know how faults were made.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
-from uuid import UUID
 
-from campaign import Campaign, Life
+from evidence import Evidence
 from model import allowed
-from world import World
 
 from saga.interpreter import machine
 from saga.interpreter.codec import decode
@@ -26,111 +23,17 @@ from saga.interpreter.machine.events import (
     ActionPostponed,
     ActionRejected,
     ActionSucceeded,
-    AttemptsLost,
-    Event,
     Ref,
     SignalReceived,
     TimerFired,
 )
 from saga.interpreter.machine.scope import key
 from saga.interpreter.machine.state import Progress, State
-from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow
-from saga.schema.definition import Definition
+from saga.interpreter.store import InboxRow, Row
 from saga.schema.values import dump, load
 
 _CLOCK = 2_000
 """Microseconds that two readings of one clock may be apart."""
-
-
-@dataclass
-class Evidence:
-    """All that is known about one run. Times of commit in microseconds, by number."""
-
-    life: Life
-    run: RunRow
-    definition: Definition
-    rows: list[Row]
-    written: dict[int, int]
-    inbox: list[InboxRow]
-    received: dict[int, int]
-    outbox: list[OutboxRow]
-    calls: dict[str, list[dict[str, Any]]]
-    """Calls of the ledger, by key."""
-    effects: Counter[str]
-    """Rows in the table that `sql` steps write, by key."""
-    mread: int
-    events: list[Event] = field(default_factory=list)
-    issued: dict[str, list[RunAction]] = field(default_factory=lambda: defaultdict(list))
-    state: State | None = None
-
-
-@dataclass
-class Verdict:
-    """``broken``: promises that do not hold; ``counts``: what the campaign has met with."""
-
-    broken: list[str] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
-
-
-async def check(campaign: Campaign) -> Verdict:
-    """Looks at everything, once all has ended and every worker has left."""
-    verdict = Verdict()
-    found = await gather(campaign.world, campaign.lives)
-    for evidence in found:
-        for problem in problems(evidence, verdict.counts):
-            verdict.broken.append(f"{evidence.run.address} ({evidence.run.id}): {problem}")
-    verdict.broken += [problem async for problem in _loose_ends(campaign, found)]
-    _count(campaign, found, verdict.counts)
-    return verdict
-
-
-# -- gathering
-
-
-async def gather(world: World, lives: Sequence[Life]) -> list[Evidence]:
-    """Everything that is known about these runs."""
-    calls: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
-    for call in world.ledger():
-        calls[call["key"].partition("/")[0]][call["key"]].append(call)
-    connection = await world.connect()
-    micros = "(extract(epoch FROM pg_xact_commit_timestamp({}.xmin)) * 1000000)::bigint"
-    written: dict[UUID, dict[int, int]] = defaultdict(dict)
-    for run, seq, at in await connection.fetch(f"SELECT run, seq, {micros.format('j')} FROM saga.journal j"):
-        written[run][seq] = at
-    received: dict[UUID, dict[int, int]] = defaultdict(dict)
-    for run, mseq, at in await connection.fetch(f"SELECT run, mseq, {micros.format('i')} FROM saga.inbox i"):
-        received[run][mseq] = at
-    read = dict(map(tuple, await connection.fetch("SELECT id, mread FROM saga.run")))  # type: ignore[arg-type]
-    effects: dict[str, Counter[str]] = defaultdict(Counter)
-    for (name,) in await connection.fetch("SELECT key FROM public.effects"):
-        effects[name.partition("/")[0]][name] += 1
-    await connection.close()
-    found = []
-    for life in lives:
-        assert life.row is not None
-        number = life.row.id
-        run = await world.stores[0].run(number)
-        assert run is not None, f"{life.row.address} was lost"
-        _, definition = await world.clients[0].definitions.get(run.definition)
-        found.append(
-            Evidence(
-                life,
-                run,
-                definition,
-                await world.stores[0].journal(number),
-                written[number],
-                await world.stores[0].inbox(number),
-                received[number],
-                await world.stores[0].outbox(number),
-                calls[str(number)],
-                effects[str(number)],
-                read[number],
-            )
-        )
-    return found
-
-
-# -- one run
 
 
 def problems(evidence: Evidence, counts: Counter[str]) -> Iterator[str]:
@@ -395,63 +298,3 @@ def _order(evidence: Evidence) -> Iterator[str]:
 def _is_turn(evidence: Evidence, name: str) -> bool:
     """Whether it is an undo that only a run that has turned makes."""
     return "/undo" in name and not evidence.life.case.shape.part(name.split("/")[1]).optional
-
-
-# -- all together
-
-
-async def _loose_ends(campaign: Campaign, found: list[Evidence]) -> Any:
-    connection = await campaign.world.connect()
-    try:
-        for question, what in (
-            ("SELECT count(*) FROM saga.run WHERE status < 10", "runs are open"),
-            ("SELECT count(*) FROM saga.run WHERE owner IS NOT NULL", "runs are owned"),
-            ("SELECT count(*) FROM saga.worker", "workers are enlisted after all have left"),
-            ("SELECT count(*) FROM saga.fence", "fences stand after all workers have left"),
-            ("SELECT count(*) FROM saga.outbox WHERE delivered_at IS NULL", "outbox rows are not delivered"),
-        ):
-            number = await connection.fetchval(question)
-            if number:
-                yield f"{number} {what}"
-        for left in await connection.fetch(
-            "SELECT id, pid, renewed_at, lease_until, clock_timestamp() FROM saga.worker"
-        ):
-            yield f"worker {tuple(map(str, left))} is left"
-        handlers = await connection.fetch("SELECT address, status FROM saga.run WHERE address LIKE 'apology/%'")
-        if any(status != 10 for _, status in handlers):
-            yield "a handler of late signals has not completed"
-        wanted = {
-            f"apology/{json.loads(row.data)['id']}"
-            for evidence in found
-            for row in evidence.outbox
-            if row.kind == "start"
-        }
-        there = {address for address, _ in handlers}
-        if wanted != there:
-            yield f"handlers of late signals: wanted and there differ by {wanted ^ there}"
-    finally:
-        await connection.close()
-    for exit_ in campaign.world.forge.exits:
-        if exit_.code not in (0, 3, -9, -15):
-            yield f"worker process {exit_.pid} ended with {exit_.code}"
-
-
-def _count(campaign: Campaign, found: list[Evidence], counts: Counter[str]) -> None:
-    counts.update(campaign.nemesis.faults)
-    counts["fenced"] = campaign.nemesis.fenced
-    counts["runs"] = len(found)
-    for evidence in found:
-        counts[f"ended {evidence.run.status.word} {evidence.run.outcome}"] += 1
-        counts["attempts lost"] += sum(isinstance(event, AttemptsLost) for event in evidence.events)
-        counts["keys called again"] += sum(len(calls) > 1 for calls in evidence.calls.values())
-        counts["effects without an answer"] += sum(
-            call["effect"] == "done" and call["word"].startswith("commit")
-            for calls in evidence.calls.values()
-            for call in calls
-        )
-        counts["stuck"] += bool(evidence.life.reasons)
-        counts["journal rows"] += len(evidence.rows)
-        counts["too late"] += sum(
-            fate == "too_late" for fate in (evidence.state.fates if evidence.state else {}).values()
-        )
-        counts["sql rows"] += sum(evidence.effects.values())

@@ -52,7 +52,10 @@ class Nemesis:
         """Process ids; 0: nobody at the moment."""
         self._orders: list[tuple[str, Fate]] = []
         self._zombies: set[int] = set()
+        self._leaving: set[int] = set()
         self._chores: set[asyncio.Task[None]] = set()
+        self._haunting = 0
+        """Zombies under way, or to come."""
         self._over = False
         world.proxy.decide = self._decide
 
@@ -84,18 +87,23 @@ class Nemesis:
                 await self._world.crash_database(self._draw.uniform(0, 1))
                 self.faults["crash"] += 1
             elif fault == "zombie":
+                self._haunting += 1
                 self._spawn(self._zombie())
             else:
                 await getattr(self, f"_{fault}")()
 
     async def relent(self) -> None:
-        """No more faults; waits for those under way."""
+        """No more faults; waits for those under way, and a little for answers to come by that are to be lost."""
+        for _ in range(50):
+            if not self._orders:
+                break
+            await asyncio.sleep(0.1)
         self._orders.clear()
-        for _ in range(600):
+        for _ in range(900):
             for chore in self._chores:
                 if chore.done() and (problem := chore.exception()) is not None:
                     raise problem
-            if not self._zombies:
+            if not self._haunting:
                 return
             await asyncio.sleep(0.1)
 
@@ -131,36 +139,41 @@ class Nemesis:
                     await self._employ(place)
 
     async def _victim(self) -> int:
-        """A worker at work; after 5 seconds without one, 0."""
-        for _ in range(50):
-            awake = [pid for pid in self._places if self._world.forge.at_work(pid) and pid not in self._zombies]
-            if awake:
-                return self._draw.choice(awake)
-            await asyncio.sleep(0.1)
-        return 0
+        """A worker that is at work; on a slow machine that may take a while."""
+        async with asyncio.timeout(60):
+            while True:
+                awake = [pid for pid in self._places if self._world.forge.at_work(pid)]
+                awake = [pid for pid in awake if pid not in self._zombies | self._leaving]
+                if awake:
+                    return self._draw.choice(awake)
+                await asyncio.sleep(0.05)
 
     async def _kill(self) -> None:
-        if pid := await self._victim():
-            self._world.forge.send(pid, signal.SIGKILL)
-            self.faults["kill"] += 1
+        self._world.forge.send(await self._victim(), signal.SIGKILL)
+        self.faults["kill"] += 1
 
     async def _leave(self) -> None:
-        if pid := await self._victim():
-            self._world.forge.send(pid, signal.SIGTERM)
-            self.faults["leave"] += 1
+        pid = await self._victim()
+        self._leaving.add(pid)
+        self._world.forge.send(pid, signal.SIGTERM)
+        self.faults["leave"] += 1
 
     async def _nap(self) -> None:
-        if pid := await self._victim():
-            self._world.forge.send(pid, signal.SIGSTOP)
-            await asyncio.sleep(self._plague.lease / 4)
-            self._world.forge.send(pid, signal.SIGCONT)
-            self.faults["nap"] += 1
+        pid = await self._victim()
+        self._world.forge.send(pid, signal.SIGSTOP)
+        await asyncio.sleep(self._plague.lease / 4)
+        self._world.forge.send(pid, signal.SIGCONT)
+        self.faults["nap"] += 1
 
     async def _zombie(self) -> None:
         """Stops a worker past its lease; somebody takes its place, and then it goes on as if nothing had happened."""
+        try:
+            await self._haunt()
+        finally:
+            self._haunting -= 1
+
+    async def _haunt(self) -> None:
         pid = await self._victim()
-        if not pid:
-            return
         self._zombies.add(pid)
         self._world.forge.send(pid, signal.SIGSTOP)
         self._places[self._places.index(pid)] = 0

@@ -13,80 +13,15 @@ from dataclasses import dataclass
 
 from campaign import Life, Sent
 from chaos_proxy import Fate, Line
-from checker import gather, problems
-from shapes import Case, Letter, Part, Shape, shape_of
+from checker import problems
+from evidence import gather
+from paths import PATHS
+from shapes import Case
 from world import World
 
 from saga.schema.loader import load
 
 _ROLES = ("saga writer", "saga claims", "saga sql steps", "saga client")
-
-
-@dataclass(frozen=True)
-class Path:
-    """A saga to walk along, how its actions behave, and how it must end."""
-
-    shape: Shape
-    plans: dict[str, str]
-    letters: tuple[Letter, ...]
-    end: tuple[str, str]
-
-
-def _path(shape: Shape, bad: dict[str, str], letters: tuple[Letter, ...], end: tuple[str, str]) -> Path:
-    plans = {f"plan_{part.name}": "ok" for part in shape.parts if part.acts}
-    plans |= {f"undo_{part.name}": "ok" for part in shape.parts if part.undo}
-    return Path(shape, plans | bad, letters, end)
-
-
-PATHS = {
-    "forward": _path(
-        shape_of(
-            "forward",
-            [
-                Part("s0", "call", "call"),
-                Part("s1", "wait", "http", timeout=60.0, on_timeout="fail"),
-                Part("s2", "sql", "sql"),
-                Part("s3", "http", "call", pivot=True),
-                Part("s4", "tx"),
-            ],
-            "call",
-        ),
-        {},
-        (Letter("sig_s1", "walk-1", "early", 2),),
-        ("completed", "completed"),
-    ),
-    "backward": _path(
-        shape_of(
-            "backward",
-            [
-                Part("s0", "call", "http"),
-                Part("s1", "sql", "sql"),
-                Part("s2", "tx", "tx"),
-                Part("s3", "http", "sync"),
-                Part("s4", "call", "call"),
-            ],
-        ),
-        {"plan_s3": "commit500 ok", "plan_s4": "reject:declined"},
-        (),
-        ("compensated", "failed"),
-    ),
-    "waiting": _path(
-        shape_of(
-            "waiting",
-            [
-                Part("s0", "pause", timeout=0.3),
-                Part("s1", "wait", "call", timeout=0.4, on_timeout="go on"),
-                Part("s2", "call", "call", optional=True),
-                Part("s3", "wait", "sql", timeout=None),
-                Part("s4", "pause", timeout=0.05),
-            ],
-            "http",
-        ),
-        {"plan_s2": "commit500 500 close"},
-        (Letter("sig_s3", "walk-1", "early", 1), Letter("sig_s3", "walk-2", "early", 1)),
-        ("completed", "completed"),
-    ),
-}
 
 
 @dataclass

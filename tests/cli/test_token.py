@@ -7,12 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Saga
 
 TOKEN = re.compile(r"saga_[0-9a-f]{10}_[0-9a-f]{40}\n")
 
 
-async def test_a_token_is_shown_once_and_kept_as_a_hash(saga: Saga, rows: Callable[[str], Any]) -> None:
+async def test_a_token_is_shown_once_and_kept_as_a_hash(saga: Any, rows: Callable[[str], Any]) -> None:
     made = saga("token", "create", "shop", "--scope", "start", "--scope", "signal")
     assert made.code == 0
     assert TOKEN.fullmatch(made.out)
@@ -26,7 +25,7 @@ async def test_a_token_is_shown_once_and_kept_as_a_hash(saga: Saga, rows: Callab
     assert made.out.strip().split("_")[2] not in await rows("SELECT string_agg(t::text, '') FROM saga.token t")
 
 
-def test_json(saga: Saga) -> None:
+def test_json(saga: Any) -> None:
     assert saga("token", "list", "--json").json == {"tokens": []}
     made = saga("token", "create", "grafana", "--scope", "read", "--expires", "365d", "--json").json
     assert TOKEN.fullmatch(made["token"] + "\n")
@@ -35,7 +34,7 @@ def test_json(saga: Saga) -> None:
     assert (listed["name"], listed["scopes"], listed["state"]) == ("grafana", ["read"], "good")
 
 
-async def test_a_revoked_token_says_by_whom_and_is_recorded(saga: Saga, rows: Callable[[str], Any]) -> None:
+async def test_a_revoked_token_says_by_whom_and_is_recorded(saga: Any, rows: Callable[[str], Any]) -> None:
     text = saga("token", "create", "shop", "--scope", "admin").out.strip()
     number = text.split("_")[1]
     assert saga("token", "revoke", text).out == "shop is revoked\n"
@@ -60,13 +59,13 @@ async def test_a_revoked_token_says_by_whom_and_is_recorded(saga: Saga, rows: Ca
         (("create", "shop", "--scope", "read", "--expires", "0s"), "--expires: "),
     ],
 )
-def test_wrong_arguments(offline: Saga, arguments: tuple[str, ...], said: str) -> None:
+def test_wrong_arguments(offline: Any, arguments: tuple[str, ...], said: str) -> None:
     done = offline("token", *arguments)
     assert done.code == 2
     assert said in done.err
 
 
-def test_an_unknown_token(saga: Saga) -> None:
+def test_an_unknown_token(saga: Any) -> None:
     number = saga("token", "create", "shop", "--scope", "read", "--json").json["id"]
     done = saga("token", "revoke", number[:-1])
     assert done.code == 2
@@ -74,7 +73,7 @@ def test_an_unknown_token(saga: Saga) -> None:
     assert f'did you mean "{number}"?' in done.err
 
 
-def test_without_a_token_the_world_stays_out(saga: Saga) -> None:
+def test_without_a_token_the_world_stays_out(saga: Any) -> None:
     done = saga("serve", "--host", "0.0.0.0", "--port", "0")
     assert done.code == 7
     assert (
@@ -86,7 +85,7 @@ def test_without_a_token_the_world_stays_out(saga: Saga) -> None:
     assert saga("serve", "--host", "0.0.0.0", "--port", "0").code == 7
 
 
-def test_with_a_token_it_may_listen_to_the_world(saga: Saga) -> None:
+def test_with_a_token_it_may_listen_to_the_world(saga: Any) -> None:
     saga("token", "create", "shop", "--scope", "read")
     process = saga.begin("serve", "--host", "0.0.0.0", "--port", "0")
     assert "the API is served at http://0.0.0.0:" in saga.until(process, "served at")
@@ -104,7 +103,7 @@ def test_with_a_token_it_may_listen_to_the_world(saga: Saga) -> None:
         (("--trust-proxy", "proxy"), "is no address or network"),
     ],
 )
-def test_wrong_admissions(offline: Saga, arguments: tuple[str, ...], said: str) -> None:
+def test_wrong_admissions(offline: Any, arguments: tuple[str, ...], said: str) -> None:
     done = offline("serve", *arguments)
     assert done.code == 2
     assert said in done.err

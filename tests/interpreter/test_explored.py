@@ -13,9 +13,9 @@ SAGAS = Path(__file__).parents[2] / "sagas"
 CARD = {"amount": 5, "transaction_id": "t-1", "method": "card"}
 
 
-def explored(name: str, given: object, outputs: object = None, payloads: object = None, signals: int = 2) -> Explorer:
+def explored(name: str, given: object, outputs: object = None, payloads: object = None, **more: object) -> Explorer:
     path = SAGAS / f"{name}.yaml"
-    explorer = Explorer(load(path.read_text(), str(path)), given, outputs, payloads, signals)  # type: ignore[arg-type]
+    explorer = Explorer(load(path.read_text(), str(path)), given, outputs, payloads, **more)  # type: ignore[arg-type]
     explorer.walk()
     return explorer
 
@@ -23,7 +23,7 @@ def explored(name: str, given: object, outputs: object = None, payloads: object 
 def test_checkout_ends_as_its_comments_say() -> None:
     given = {"order_id": "o-1", "user_id": "u-1", "product_id": "p-1", "amount": 5}
     payloads = {"payment_received": [CARD], "delivery_confirmed": [{"tracking": "x"}]}
-    explorer = explored("checkout", given, None, payloads)
+    explorer = explored("checkout", given, None, payloads, smooth=True)
     assert explorer.endings == {
         ("completed", "delivered"),
         ("completed", "paid"),
@@ -53,13 +53,12 @@ def test_refund_ends_refunded_or_undone() -> None:
 
 
 PATTERNS = {
-    "optional steps, inline undo, deadline": """
+    "optional steps, undone at once": """
 saga: v1
 name: pattern
 version: 1
 id: ${{ input.key }}
 input: {key: {type: string}}
-deadline: 1h
 signals:
   go: {payload: {ok: {type: boolean}}}
 steps:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from workshop import QUICK, Workshop, open_workshop
 
-from saga.interpreter.client import NotNow
+from saga.interpreter.client import Conflict, NotNow
 from saga.interpreter.machine.events import CancelRequested, TerminateRequested
 from saga.interpreter.memory import MemoryStore
 from saga.interpreter.postgres import PostgresStore
@@ -210,3 +210,13 @@ async def test_a_completed_run_is_undone_by_hand_once(workshop: Workshop) -> Non
             await workshop.client.undo(undone, "me", "undo the undo")
     assert workshop.calls()[4:] == ["undo after", "undo two", "undo one", "undo before"]
     assert (await workshop.store.run(run.id)) == run
+
+
+async def test_an_undo_run_needs_its_address(workshop: Workshop) -> None:
+    async with workshop.working():
+        run = await workshop.start(CHILD.replace("input:\n", "id: mine\ninput:\n", 1), how="ok")
+        run = await workshop.until(run, "completed")
+        other = CHILD.replace("input:\n", "id: mine.undo\ninput:\n", 1)
+        await workshop.until(await workshop.start(other, how="ok"), "completed")
+        with pytest.raises(Conflict, match=r"child/mine\.undo is another run already"):
+            await workshop.client.undo(run, "me", "why")

@@ -120,7 +120,7 @@ class Author:
         return {"repeat": rounds, "steps": steps, "on_max": self.dice.choice(["continue", {"fail": "no_answer"}])}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 2**32))
 def test_promises_and_replay_of_sagas_made_up_at_random(author: int, seed: int) -> None:
     text = spell(Author(random.Random(author)).saga())
@@ -135,7 +135,7 @@ def test_promises_and_replay_of_sagas_made_up_at_random(author: int, seed: int) 
     assert machine.fingerprint(state.copy()) == machine.fingerprint(state)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**32))
 def test_a_saga_where_all_goes_well_completes(author: int) -> None:
     text = spell(Author(random.Random(author)).saga())

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
-from saga_files import EVERYTHING, EXAMPLES, ROOT, mutations, value_of
+from saga_files import BLOCKS, EVERYTHING, EXAMPLES, ROOT, mutations, value_of
 
-from saga.schema.loader import check, load
+from saga.schema.loader import check, check_together, load
 from saga.schema.problems import DefinitionProblems
 
+RIGHT = sorted((ROOT / "tests/schema/right").glob("*.yaml"))
 HEADER = """\
 saga: v1
 name: shop
@@ -33,7 +34,7 @@ def codes(text: str) -> list[str]:
     return [problem.code for problem in check(text, "f.yaml")[1]]
 
 
-@pytest.mark.parametrize("file", [*EXAMPLES, EVERYTHING], ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [*EXAMPLES, *RIGHT], ids=lambda file: file.stem)
 def test_right_files_load_without_a_word(file: Path) -> None:
     definition, problems = check(file.read_text(encoding="utf-8"), file.name)
     assert problems == ()
@@ -167,10 +168,11 @@ def test_wrong_ways(name: str) -> None:
     assert codes(HEADER + "steps:\n" + steps) == expected
 
 
-def test_nothing_written_brings_a_traceback() -> None:
+@pytest.mark.parametrize("file", [EVERYTHING, BLOCKS], ids=lambda file: file.stem)
+def test_nothing_written_brings_a_traceback(file: Path) -> None:
     """Files with one part broken, anywhere: each loads or has problems, each problem a place in the text."""
-    source: Any = value_of(EVERYTHING)
-    broken = random.Random(7).sample(list(mutations(source)), 250)
+    source: Any = value_of(file)
+    broken = random.Random(7).sample(list(mutations(source)), 100)
     for value in broken:
         text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=10_000)
         definition, problems = check(text, "f.yaml")
@@ -179,6 +181,21 @@ def test_nothing_written_brings_a_traceback() -> None:
         for problem in problems:
             assert 1 <= problem.line <= len(lines)
             assert 1 <= problem.column <= len(lines[problem.line - 1]) + 1
+
+
+def test_a_file_alone_and_among_others() -> None:
+    """What only several files together can show is told once more files are there, and not before."""
+    parent = HEADER + WAIT.join(["steps:\n", ""]) + "  pay: {saga: pay, with: [input.order_id], compensate: child}\n"
+    child = "saga: v1\nname: pay\nversion: 1\nid: x\ninput: {id: {type: string}}\nsteps: {a: {set: 1}}\n"
+    assert codes(parent) == []
+    assert check_together([("p.yaml", parent)], whole=False) == ()
+    assert [each.code for each in check_together([("p.yaml", parent)], whole=True)] == ["SAGA235"]
+    found = check_together([("p.yaml", parent), ("c.yaml", child)], whole=True)
+    assert [(each.path, each.code) for each in found] == [("p.yaml", "SAGA236"), ("p.yaml", "SAGA236")]
+    newer = child.replace("version: 1", "version: 2").replace("id: {", "order_id: {")
+    files = [("p.yaml", parent), ("c.yaml", child), ("c2.yaml", newer)]
+    assert check_together(files, whole=True) == (), "the newest version counts"
+    assert check_together([*files, ("c3.yaml", newer)], whole=True) == (), "nobody knows which of two is meant"
 
 
 def test_a_thousand_mistakes_are_told_in_time() -> None:

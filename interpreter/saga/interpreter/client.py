@@ -318,7 +318,7 @@ class Client:
         return story
 
     async def undo(self, run: RunRow, by: str, reason: str) -> Started:
-        """Starts the linked run that undoes a completed one. Raises NotNow, for instance behind a pivot.
+        """Starts the linked run that undoes a completed one. Raises NotNow, for instance behind a pivot, and Conflict.
 
         A run is undone once: asked again, the answer is the undo run there is.
         """
@@ -329,7 +329,10 @@ class Client:
             raise NotNow(f"{run.address} cannot be undone: {why}", f"`saga show {run.address}` shows where it stands")
         new = undo_run(run, by=by, reason=reason)
         created = await self.store.start(new)
-        return Started((await self.store.by_address(new.address, run.project))[0], created)
+        holder = (await self.store.by_address(new.address, run.project))[0]
+        if holder.undoes != run.id:
+            raise Conflict(f"{run.address} cannot be undone: {new.address} is another run already")
+        return Started(holder, created)
 
     async def no_undo(self, run: RunRow) -> str | None:
         """Why an undo run of an ended run would change nothing."""

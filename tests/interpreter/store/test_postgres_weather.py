@@ -217,6 +217,7 @@ async def test_what_was_claimed_before_the_weather_changed_is_handed_over(
     proxy.swallow("claims", after=1)
     with pytest.raises(StoreUnavailable):
         await far.claim(worker, 10)
+    assert await far.is_due(worker), "what was claimed without our knowing is there to be had"
     second = await world.started()
     proxy.stop_at("claims", b"row_number")
     assert [claimed.id for claimed in await far.claim(worker, 10)] == [first]

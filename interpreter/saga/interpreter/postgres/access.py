@@ -12,18 +12,15 @@ from saga.interpreter.access import AuditRecord, Intent, Token
 from saga.interpreter.postgres.links import Links
 from saga.schema.values import Value, dump, load
 
-_TOKEN = """
-SELECT id, project, name, scopes, hash, created_by, saga.micros(created_at), saga.micros(expires_at),
-       expires_at <= clock_timestamp(), saga.micros(used_at), saga.micros(revoked_at), revoked_by
-  FROM saga.token"""
+_COLUMNS = """id, project, name, scopes, hash, created_by, saga.micros(created_at), saga.micros(expires_at),
+       expires_at <= clock_timestamp(), saga.micros(used_at), saga.micros(revoked_at), revoked_by"""
 _ADD = """
 INSERT INTO saga.token (id, project, name, scopes, hash, created_by, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, saga.moment($7))"""
-_ONE = f"{_TOKEN} WHERE id = $1"
-_ALL = f"{_TOKEN} WHERE project = $1 ORDER BY created_at DESC, id"
-_USED = """
-UPDATE saga.token SET used_at = clock_timestamp()
- WHERE id = $1 AND (used_at IS NULL OR used_at < clock_timestamp() - interval '1 minute')"""
+_ONE = f"""
+SELECT {_COLUMNS}, coalesce(used_at < clock_timestamp() - interval '1 minute', true) FROM saga.token WHERE id = $1"""
+_ALL = f"SELECT {_COLUMNS} FROM saga.token WHERE project = $1 ORDER BY created_at DESC, id"
+_USED = "UPDATE saga.token SET used_at = clock_timestamp() WHERE id = $1"
 _REVOKE = """
 UPDATE saga.token SET revoked_at = clock_timestamp(), revoked_by = $3
  WHERE project = $1 AND id = $2 AND revoked_at IS NULL RETURNING id"""
@@ -56,21 +53,23 @@ class Access:
             *(token.id, token.project, token.name, sorted(token.scopes), token.hash),
             *(token.created_by, token.expires_at),
         )
-        return _token((await self._link.ask(_ONE, token.id))[0])
+        *row, _ = (await self._link.ask(_ONE, token.id))[0]
+        return _token(row)
 
     async def token(self, number: str) -> Token | None:
         """See `AccessStore.token`."""
         rows = await self._link.ask(_ONE, number)
         if not rows:
             return None
-        token = _token(rows[0])
-        if token.is_good:
+        *row, is_stale = rows[0]
+        token = _token(row)
+        if token.is_good and is_stale:
             await self._link.ask(_USED, number)
         return token
 
     async def tokens(self, project: int) -> list[Token]:
         """See `AccessStore.tokens`."""
-        return [_token(row) for row in await self._link.ask(_ALL, project)]
+        return [_token(list(row)) for row in await self._link.ask(_ALL, project)]
 
     async def revoke_token(self, project: int, number: str, by: str) -> bool:
         """See `AccessStore.revoke_token`."""
@@ -105,7 +104,7 @@ class Access:
         return [_record(row) for row in rows]
 
 
-def _token(row: asyncpg.Record) -> Token:
+def _token(row: list[Any]) -> Token:
     number, project, name, scopes, *more = row
     return Token(number, project, name, frozenset(scopes), *more)
 

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from uuid import UUID
 
 from saga.interpreter.actions.answers import Answer, Missing, Ok, Postponed, Refusal, Unknown
 from saga.interpreter.actions.http import Http
@@ -64,8 +65,7 @@ class Called:
     """One attempt that was made."""
 
     at: int
-    address: str
-    """Of the run."""
+    run: UUID
     name: str
     """As `name_of` says."""
     key: str
@@ -131,7 +131,7 @@ class Understudy(Performer):
         planned = self._book.planned(attempt)
         called = Called(
             self._loop.now(),
-            attempt.address,
+            attempt.run,
             name_of(attempt),
             attempt.key,
             attempt.attempt,

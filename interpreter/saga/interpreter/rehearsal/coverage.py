@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from saga.interpreter.machine.state import Progress
 from saga.interpreter.rehearsal.story import RunStory
-from saga.schema.definition import Definition, Step
+from saga.schema.definition import ON_TIMEOUT, Definition, Step, UndoKind
+from saga.schema.testfile.names import plain
 
 _UNTOUCHED = frozenset({Progress.PENDING, Progress.SKIPPED, Progress.STOPPED})
 
@@ -45,7 +46,7 @@ def cover(definition: Definition, stories: Iterable[RunStory]) -> Coverage:
     for step in (*definition.steps, *definition.final_steps):
         line = step.place.line
         found.steps.append(Element(step.name, line, sum(_reached(story, step) for story in told)))
-        for name, met in _ways(step, told):
+        for name, met in _ways(step, definition, told):
             found.ways.append(Element(name, line, met))
     return found
 
@@ -54,10 +55,14 @@ def _reached(story: RunStory, step: Step) -> bool:
     return bool(story.seen.get(step.name, set()) - _UNTOUCHED)
 
 
-def _ways(step: Step, stories: list[RunStory]) -> Iterator[tuple[str, int]]:
+def _ways(step: Step, definition: Definition, stories: list[RunStory]) -> Iterator[tuple[str, int]]:
     if step.when is not None:
         yield f"{step.name} skipped", sum(Progress.SKIPPED in story.seen.get(step.name, ()) for story in stories)
-    if step.can_time_out:
+    guards = {guard.way for other in definition.steps for guard in other.guards if guard.step == step.index}
+    for way in sorted(guards):
+        yield f"{step.name}: {way}", sum((step.name, way) in story.ways for story in stories)
+    if step.can_time_out and ON_TIMEOUT not in guards:
         yield f"{step.name} timed out", sum(Progress.TIMED_OUT in story.seen.get(step.name, ()) for story in stories)
-    if step.undo.actions:
-        yield f"{step.name} undone", sum(step.name in story.undone() for story in stories)
+    if step.undo.kind in (UndoKind.ACTIONS, UndoKind.CHILD):
+        met = sum(any(plain(name) == step.name for name in story.undone()) for story in stories)
+        yield f"{step.name} undone", met

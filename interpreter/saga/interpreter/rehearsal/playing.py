@@ -210,8 +210,8 @@ async def told(stage: Stage, run: RunRow) -> Rehearsed:
     runs: dict[str, RunStory] = {}
     for row in await stage.runs():
         stored = await stage.story(row)
-        calls = [call for call in stage.book.calls if call.address == row.address]
-        runs[row.address] = tell(stored, calls)
+        calls = [call for call in stage.book.calls if call.run == row.id]
+        runs[row.address] = tell(stored, await stage.beginning(row), calls)
         runs[row.address].undelivered = await stage.undelivered(row.id)
     return Rehearsed(
         stage.loop.begins,

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import cast
 from uuid import UUID
 
-from saga.interpreter.beginning import beginning_of
+from saga.interpreter.beginning import Beginning, beginning_of
 from saga.interpreter.client import Client, Story
 from saga.interpreter.definitions import Definitions
 from saga.interpreter.deliveries import Deliveries
@@ -22,7 +22,7 @@ from saga.interpreter.rehearsal.answers import Book, Reality, Understudy
 from saga.interpreter.rehearsal.virtual import VirtualLoop
 from saga.interpreter.rehearsal.watched import WatchedStore
 from saga.interpreter.starting import DEFAULT_QUEUE
-from saga.interpreter.store import Fenced, RunFilter, RunRow, Store
+from saga.interpreter.store import Claimed, Fenced, RunFilter, RunRow, Store
 from saga.schema.definition import Definition
 from saga.schema.values import Value
 
@@ -99,6 +99,10 @@ class Stage:
         """What happened to a run."""
         return await self.client.story(run)
 
+    async def beginning(self, run: RunRow) -> Beginning:
+        """What a run began with."""
+        return await beginning_of(self._store, run)
+
     async def undelivered(self, run: UUID) -> list[str]:
         """Why what a run sent could not be delivered."""
         return await self._store.undelivered(run)
@@ -157,12 +161,19 @@ class Stage:
             for run in await self._store.mail(self._worker):
                 engine.knock(run)
             began = self.loop.now()
-            for claimed in await self._store.claim(self._worker, _AT_ONCE):
+            for claimed in await self._claimed(engine):
                 _, definition = await self.definitions.get(claimed.definition)
                 engine.adopt(claimed, definition, await beginning_of(self._store, claimed), began)
             await self._deliver()
         except Fenced as problem:
             self._failed(problem)
+
+    async def _claimed(self, engine: Engine) -> list[Claimed]:
+        """What is due. A run whose workers keep dying is worked on alone (semantics.md 16)."""
+        claimed = await self._store.claim(self._worker, _AT_ONCE)
+        if claimed or engine.live or not await self._store.is_due(self._worker, alone=True):
+            return claimed
+        return await self._store.claim(self._worker, 1, alone=True)
 
     async def _deliver(self) -> None:
         """What runs have sent goes where it belongs."""
@@ -214,10 +225,11 @@ class Stage:
         self._news.set()
 
     async def _due(self) -> int | None:
-        """When a run that nobody has in hand is due next."""
+        """When a run that nobody has in hand is due next. What is due already and was not claimed may not be yet."""
         dues = [
             run.due
             for run in await self._store.runs(RunFilter(self.project), _RUNS)
             if run.owner is None and not run.status.ended and run.hold is None and run.due is not None
         ]
+        dues = [due for due in dues if due > self.loop.now()]
         return min(dues, default=None)

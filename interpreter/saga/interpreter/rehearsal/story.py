@@ -12,9 +12,11 @@ from typing import NamedTuple
 
 from saga.interpreter import machine
 from saga.interpreter.actions.answers import Ok
+from saga.interpreter.beginning import Beginning
 from saga.interpreter.client import Story as Stored
 from saga.interpreter.codec import SPELLINGS
 from saga.interpreter.machine.events import (
+    FORWARD,
     ActionEvent,
     ActionPostponed,
     ActionSucceeded,
@@ -30,13 +32,13 @@ from saga.interpreter.machine.events import (
     TaskAnswered,
     TimerFired,
 )
-from saga.interpreter.machine.state import Progress, State
+from saga.interpreter.machine.state import Progress, State, StepState
 from saga.interpreter.rehearsal.answers import Called
 from saga.interpreter.store import RunRow
 from saga.schema.definition import Definition
 from saga.schema.durations import UNITS, format_duration
 from saga.schema.problems import visible
-from saga.schema.testfile.names import UNDO
+from saga.schema.testfile.names import UNDO, plain
 from saga.schema.values import Value, dump, load
 
 RUN = "<run>"
@@ -62,11 +64,17 @@ class RunStory:
     definition: Definition
     calls: list[Called]
     """Every attempt that was made."""
+    number: str
+    """What its keys begin with: its own number or, for an undo run, that of the run that it undoes."""
     lines: list[Line] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
     """Its business statuses, in order."""
     seen: dict[str, set[Progress]] = field(default_factory=dict)
-    """Where each step has stood, by its name."""
+    """Where each step has stood, in whatever iteration, by its name."""
+    ways: set[tuple[str, str]] = field(default_factory=set)
+    """By which ways steps have ended (see `saga.schema.definition.Guard`), by their names."""
+    children_undone: list[tuple[int, str]] = field(default_factory=list)
+    """Steps whose child runs were undone, and when."""
     stuck: str | None = None
     """The step, or undo of a step, that it is stuck at."""
     undelivered: list[str] = field(default_factory=list)
@@ -101,8 +109,9 @@ class RunStory:
 
     def undone(self) -> list[str]:
         """The steps whose undo was called, in order, each once."""
-        names = [call.name.removeprefix(UNDO).partition("/")[0] for call in self.actions() if call.undo]
-        return list(dict.fromkeys(names))
+        names = [(call.at, call.name.removeprefix(UNDO).partition("/")[0]) for call in self.actions() if call.undo]
+        in_order = sorted([*names, *self.children_undone], key=lambda each: each[0])
+        return list(dict.fromkeys(name for _, name in in_order))
 
     def standing(self) -> dict[str, str]:
         """The effects that are there in the end, by key, with the arguments they were made with."""
@@ -112,9 +121,8 @@ class RunStory:
 
     def readable(self, value: Value) -> Value:
         """A value with the number of the run written as `RUN`."""
-        number = str(self.row.id)
         if isinstance(value, str):
-            return value.replace(number, RUN)
+            return value.replace(self.number, RUN)
         if isinstance(value, list):
             return [self.readable(item) for item in value]
         if isinstance(value, dict):
@@ -152,10 +160,10 @@ def offset(microseconds: int) -> str:
     return (format_duration(big) if big else "") + f"{rest / UNITS['s']:.3f}".rstrip("0") + "s"
 
 
-def tell(stored: Stored, calls: list[Called]) -> RunStory:
+def tell(stored: Stored, beginning: Beginning, calls: list[Called]) -> RunStory:
     """The story of a run. ``calls``: the attempts that were made for it."""
-    story = RunStory(stored.run, stored.definition, calls)
-    teller = _Teller(story)
+    story = RunStory(stored.run, stored.definition, calls, str(beginning.id))
+    teller = _Teller(story, beginning)
     for _, event in stored.events:
         teller.feed(event)
     teller.end()
@@ -165,14 +173,16 @@ def tell(stored: Stored, calls: list[Called]) -> RunStory:
 class _Teller:
     """Folds the journal once more and writes down what changes."""
 
-    def __init__(self, story: RunStory) -> None:
+    def __init__(self, story: RunStory, beginning: Beginning) -> None:
         self._story = story
-        run, definition = story.row, story.definition
-        given = load(run.input)
-        steps = (*definition.steps, *definition.final_steps)
+        steps = (*story.definition.steps, *story.definition.final_steps)
         self._conditional = {step.name for step in steps if step.when is not None}
-        self._state, _ = machine.start(definition, run.id, run.address, given, run.created_at)
-        self._look(run.created_at)
+        self._state, _ = beginning.state(story.definition)
+        if beginning.rows:  # an undo run goes on where the ended one stopped: what was before is not its story
+            self._met = {(name, mine.progress) for name, mine in _places(story.definition, self._state)}
+        else:
+            self._met = set[tuple[str, Progress]]()
+            self._look(story.row.created_at)
 
     def feed(self, event: Event) -> None:
         """Tells one event."""
@@ -218,6 +228,9 @@ class _Teller:
                 step = event.step if isinstance(event, StepSkipped | StepResolved) else "run"
                 yield Line(event.at, step, SPELLINGS[type(event)].word, event.reason)
             case ChildEnded():
+                if event.ref.undo != FORWARD:
+                    place = _place(definition, event.ref.step, event.ref.iteration)
+                    self._story.children_undone.append((event.at, place))
                 yield Line(event.at, _name(definition, event.ref), event.status, event.outcome or event.code)
             case TaskAnswered():
                 yield Line(event.at, _name(definition, event.ref), event.how, event.code)
@@ -263,24 +276,26 @@ class _Teller:
     def _look(self, at: int) -> None:
         """Notes what has changed: business status, and where steps stand."""
         story, state = self._story, self._state
-        for step, progress in _places(story.definition, state):
-            seen = story.seen.setdefault(step, set())
-            if progress in seen:
+        for name, mine in _places(story.definition, state):
+            if mine.way:
+                story.ways.add((plain(name), mine.way))
+            if (name, mine.progress) in self._met:
                 continue
-            seen.add(progress)
-            if progress is Progress.WAITING:
-                story.lines.append(Line(at, step, "waiting"))
-            elif progress is Progress.SKIPPED and step in self._conditional:
-                story.lines.append(Line(at, step, "skipped"))
+            self._met.add((name, mine.progress))
+            story.seen.setdefault(plain(name), set()).add(mine.progress)
+            if mine.progress is Progress.WAITING:
+                story.lines.append(Line(at, name, "waiting"))
+            elif mine.progress is Progress.SKIPPED and plain(name) in self._conditional:
+                story.lines.append(Line(at, name, "skipped"))
         if state.shown is not None and (not story.shown or story.shown[-1] != state.shown):
             story.shown.append(state.shown)
 
 
-def _places(definition: Definition, state: State) -> Iterator[tuple[str, Progress]]:
-    """Where every step stands that has been met: the one place here that knows how a state keeps it."""
+def _places(definition: Definition, state: State) -> Iterator[tuple[str, StepState]]:
+    """Every step that has been met, with its iteration: the one place here that knows how a state keeps them."""
     for place, mine in state.places():
         if mine.progress is not Progress.PENDING:
-            yield _place(definition, place.step, place.iteration), mine.progress
+            yield _place(definition, place.step, place.iteration), mine
 
 
 def _place(definition: Definition, index: int, iteration: tuple[int, ...] = ()) -> str:
@@ -291,7 +306,8 @@ def _name(definition: Definition, ref: Ref) -> str:
     name = _place(definition, ref.step, ref.iteration)
     if ref.undo < 0:
         return name
-    label = definition.node(ref.step).undo.actions[ref.undo].label
+    undo = definition.node(ref.step).undo
+    label = undo.actions[ref.undo].label if undo.actions else ""  # a child is undone by its own steps
     return f"{UNDO}{name}" + (f"/{label}" if label else "")
 
 

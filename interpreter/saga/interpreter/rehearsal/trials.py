@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from saga.interpreter.rehearsal.answers import Planned, Way
 from saga.interpreter.rehearsal.judging import Miss, standing
 from saga.interpreter.rehearsal.playing import Cast, Played, play_case
-from saga.interpreter.rehearsal.story import RunStory
-from saga.schema.testfile.names import plain
+from saga.interpreter.rehearsal.story import Rehearsed, RunStory
+from saga.schema.testfile.names import of_saga, plain
 from saga.schema.testfile.written import TestFile
 from saga.schema.values import dump
 from saga.schema.yaml_text.nodes import Pointer
@@ -39,17 +39,22 @@ def fail_each_step(file: TestFile, base: Played, cast: Cast) -> Iterator[Trial]:
     story = base.rehearsed.main
     if story is None:
         return
-    names = dict.fromkeys(plain(call.name) for call in story.calls if not call.undo)
+    names = dict.fromkeys(
+        _named(plain(call.name), each.definition.name, cast)
+        for each in base.rehearsed.runs.values()
+        for call in each.calls
+        if not call.undo
+    )
     for name in names:
         for way in (Way.REJECTED, Way.UNKNOWN):
             plan = {name: [Planned(way, code=FAILURE, message=_MESSAGE)]}
             played = play_case(file, base.name, cast, plans=plan)
             about = f"{name} {way.value}"
-            played.misses = list(_failing(file, base, story, played, about))
+            played.misses = list(_failing(file, base, story, played, about, cast))
             yield Trial(about, played)
 
 
-def _failing(file: TestFile, base: Played, before: RunStory, played: Played, about: str) -> Iterator[Miss]:
+def _failing(file: TestFile, base: Played, before: RunStory, played: Played, about: str, cast: Cast) -> Iterator[Miss]:
     at: Pointer = ("cases", base.name)
     story = played.rehearsed.main
     if story is None:
@@ -57,21 +62,37 @@ def _failing(file: TestFile, base: Played, before: RunStory, played: Played, abo
     yield from (miss for miss in played.misses if miss.code == "SAGA712")
     if story.row.incomplete and not before.row.incomplete:
         yield Miss(at, f"with {about}, not everything was undone: {standing(story)}", code="SAGA713")
-    elif not story.row.status.ended and before.row.status.ended and not _may_stay(file, story):
-        message = f"with {about}, it does not end: {_open(story)}"
-        yield Miss(at, message, code="SAGA713", hint=_hint(story))
+    elif not story.row.status.ended and before.row.status.ended and not _may_stay(file, played.rehearsed, cast):
+        stuck = _stuck(played.rehearsed) or story
+        who = "" if stuck is story else f"{stuck.row.address} is "
+        message = f"with {about}, it does not end: {who}{_open(stuck)}"
+        yield Miss(at, message, code="SAGA713", hint=_hint(played.rehearsed, cast))
 
 
-def _may_stay(file: TestFile, story: RunStory) -> bool:
+def _named(name: str, saga: str, cast: Cast) -> str:
+    """How a test calls an action: that of another saga bears its name."""
+    return name if saga == cast.main.name else of_saga(name, saga)
+
+
+def _stuck(rehearsed: Rehearsed) -> RunStory | None:
+    """The run that is stuck; others may be waiting for it."""
+    return next((story for story in rehearsed.runs.values() if story.stuck is not None), None)
+
+
+def _place(rehearsed: Rehearsed, cast: Cast) -> str:
+    """Where it is stuck, as a test names it; empty if no run is."""
+    story = _stuck(rehearsed)
+    return "" if story is None else _named(plain(story.stuck or ""), story.definition.name, cast)
+
+
+def _may_stay(file: TestFile, rehearsed: Rehearsed, cast: Cast) -> bool:
     """Whether the file says that a person steps in there."""
-    named = {plain(name) for name in file.stuck_at or ()}
-    return story.stuck is not None and plain(story.stuck) in named
+    return _place(rehearsed, cast) in {plain(name) for name in file.stuck_at or ()}
 
 
-def _hint(story: RunStory) -> str:
-    if story.stuck is None:
-        return ""
-    return f"if a person is to step in there, write into the test file: stuck_at: [{plain(story.stuck)}]"
+def _hint(rehearsed: Rehearsed, cast: Cast) -> str:
+    place = _place(rehearsed, cast)
+    return f"if a person is to step in there, write into the test file: stuck_at: [{place}]" if place else ""
 
 
 def _open(story: RunStory) -> str:
@@ -88,7 +109,7 @@ def crash_everywhere(file: TestFile, base: Played, cast: Cast) -> Iterator[Trial
     for number in range(1, base.rehearsed.writes + 1):
         played = play_case(file, base.name, cast, stop_after=number)
         about = f"killed after write {number}{_where(base, played)}"
-        played.misses = list(_crashed(file, base, played, about))
+        played.misses = list(_crashed(file, base, played, about, cast))
         yield Trial(about, played)
 
 
@@ -108,17 +129,19 @@ def _where(base: Played, played: Played) -> str:
     return f" ({base.rehearsed.since(line.at)} {line.subject} {line.word})"
 
 
-def _crashed(file: TestFile, base: Played, played: Played, about: str) -> Iterator[Miss]:
+def _crashed(file: TestFile, base: Played, played: Played, about: str, cast: Cast) -> Iterator[Miss]:
     at: Pointer = ("cases", base.name)
     yield from (miss for miss in played.misses if miss.code == "SAGA712")
+    if _may_stay(file, played.rehearsed, cast):
+        return
     for address, before in base.rehearsed.runs.items():
         after = played.rehearsed.runs.get(address)
         who = "" if before is base.rehearsed.main else f" {address}"
         if after is None:
             yield Miss(at, f"{about}:{who} was not started", code="SAGA714")
-        elif not _may_stay(file, after):
+        else:
             for what, diff in _differences(before, after):
-                yield Miss(at, f"{about}:{who} {what}", diff, code="SAGA714", hint=_hint(after))
+                yield Miss(at, f"{about}:{who} {what}", diff, code="SAGA714", hint=_hint(played.rehearsed, cast))
 
 
 def _differences(before: RunStory, after: RunStory) -> Iterator[tuple[str, list[str]]]:

@@ -15,8 +15,8 @@ from saga.schema.drawing.boxes import box_id, choice_box, choice_id, failure_id,
 from saga.schema.drawing.shapes import Box, BoxKind, Edge, EdgeKind, Line, Sheet, Tone
 from saga.schema.drawing.words import (
     LABEL_WIDTH,
+    TITLE_WIDTH,
     Pace,
-    condition_lines,
     limit_words,
     one_line,
     rounds_words,
@@ -127,8 +127,8 @@ class _Drawing:
         for branch in step.block.branches:
             inner = f"{step.name}.{branch.name}" if step.verb is Verb.PARALLEL else f"{step.name}.case.{branch.name}"
             own = [each for each in members if self._definition.steps[each].path[len(step.path)] == inner]
-            condition = "" if branch.when is None else f": {condition_lines(branch.when.source)[0]}"
-            sheets.append(self._sheet(shorten(f"{branch.name}{condition}", LABEL_WIDTH + 8), own))
+            condition = "" if branch.when is None else f": {one_line(branch.when.source)}"
+            sheets.append(self._sheet(shorten(f"{branch.name}{condition}", TITLE_WIDTH), own))
         return tuple(sheets)
 
     def _sheet(self, title: str, members: Iterable[int]) -> Sheet:

@@ -16,6 +16,7 @@ from saga.schema.expressions import Template
 CONDITION_WIDTH = 40
 CONDITION_LINES = 3
 LABEL_WIDTH = 36
+TITLE_WIDTH = 48
 VERB_WIDTH = 44
 RACE_WIDTH = 56
 
@@ -203,8 +204,6 @@ def _wait_words(wait: Wait) -> str:
 
 
 def _branch_words(branch: WaitBranch) -> str:
-    if branch.signal is not None:
-        return branch.signal
     return f"after {template_words(branch.after)}" if branch.after is not None else branch.name
 
 

@@ -11,7 +11,7 @@ from saga.schema.checks.findings import Finding, describe, did_you_mean, listed
 from saga.schema.definition import Definition
 from saga.schema.durations import Timestamp
 from saga.schema.problems import quoted
-from saga.schema.testfile.names import ANY, ELSE, UNDO, all_actions, plain
+from saga.schema.testfile.names import ANY, ELSE, all_actions, of_saga, plain, undoable
 from saga.schema.testfile.written import Answer, Case, Event, Expectation, TestFile
 from saga.schema.values import Value, ValueProblem
 from saga.schema.yaml_text.nodes import Pointer
@@ -44,9 +44,14 @@ class _Check:
         file = self._file
         yield from self._answers(file.actions, ("actions",))
         for number, name in enumerate(file.stuck_at or ()):
-            yield from self._known(name, self._own | self._steps, ("stuck_at", number))
+            yield from self._known(name, self._places(), ("stuck_at", number))
         for name, case in file.cases.items():
             yield from self._case(case, ("cases", name))
+
+    def _places(self) -> set[str]:
+        """Where a run can be stuck: at steps and undos, also of other sagas that take part."""
+        others = [saga for saga in self._sagas.values() if saga is not self._main]
+        return self._actions | self._steps | {of_saga(name, saga.name) for saga in others for name in saga.indices}
 
     def _case(self, case: Case, at: Pointer) -> Iterator[Finding]:
         refused = isinstance(case.expect, Expectation) and case.expect.refused is not None
@@ -176,13 +181,14 @@ class _Check:
             yield from _Check(self._file, saga, self._sagas)._expect(expect, at)
 
     def _undone(self, names: Sequence[str], at: Pointer) -> Iterator[Finding]:
-        known = {name.removeprefix(UNDO).partition("/")[0] for name in self._own if name.startswith(UNDO)}
+        known = undoable(self._main)
         for number, name in enumerate(names):
             if name == ANY or plain(name) in known:
                 continue
             if plain(name) in self._steps:
                 message = f'step "{plain(name)}" has no undo action'
-                yield Finding("SAGA701", message, (*at, number), f"steps that are undone: {listed(sorted(known))}")
+                hint = f"steps that have one: {listed(sorted(known))}" if known else "no step of it has one"
+                yield Finding("SAGA701", message, (*at, number), hint)
             else:
                 yield from self._known(name, known, (*at, number))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from saga.schema.definition import Definition
+from saga.schema.definition import Definition, UndoKind
 
 UNDO = "undo "
 ELSE = "else"
@@ -30,6 +30,12 @@ def actions_of(definition: Definition) -> Iterator[str]:
             yield step.name
         for undo in step.undo.actions:
             yield f"{UNDO}{step.name}" + (f"/{undo.label}" if undo.label else "")
+
+
+def undoable(definition: Definition) -> set[str]:
+    """The names of the steps that can be undone, by actions or by the steps of a child run."""
+    kinds = (UndoKind.ACTIONS, UndoKind.CHILD)
+    return {step.name for step in definition.steps if step.undo.kind in kinds}
 
 
 def all_actions(main: Definition, others: Mapping[str, Definition]) -> set[str]:
