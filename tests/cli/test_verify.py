@@ -1,7 +1,6 @@
 """`saga verify`: right sagas are proved, and each deliberately wrong one is caught with its shortest story.
 
-What is wrong stands in `broken/NAME.yaml`, what is to be said of it in `broken/NAME.txt`;
-`python tests/cli/test_verify.py`
+What is wrong stands in `broken/NAME.yaml`, what is to be said of it in `broken/NAME.txt`. Run as a program, this file
 writes the texts anew, to be read in the diff.
 """
 
@@ -10,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -37,7 +37,7 @@ def said_of(path: Path) -> str:
     before = Path.cwd()
     os.chdir(path.parent)
     try:
-        return verify(path.name)[1]
+        return re.sub(r"[\d,]+ states", "N states", verify(path.name)[1])
     finally:
         os.chdir(before)
 
@@ -69,7 +69,8 @@ def test_the_examples_end_as_their_comments_say() -> None:
     ends = {}
     for name in ("checkout", "order", "refund"):
         _, out, _ = verify(ROOT / "sagas" / f"{name}.yaml", "--outcomes", "--json")
-        ends[name] = {(each["status"], each["outcome"]) for each in json.loads(out)[0]["outcomes"]}
+        rows = json.loads(out)[0]["outcomes"]
+        ends[name] = {(each["status"], each["outcome"]) for each in rows if each["status"] != "stuck"}
     undone = {("compensated", "cancelled"), ("compensated", "failed")}
     assert ends == {
         "checkout": {("completed", "delivered"), ("completed", "paid"), ("compensated", "timeout"), *undone},
@@ -89,7 +90,10 @@ def test_outcomes_as_a_table_for_a_pull_request() -> None:
     rows = [line for line in out.splitlines() if line.startswith("|")]
     assert rows[0] == "| it ends | because | done | undone, in this order | the caller sees |"
     assert rows[2].startswith("| completed, refunded |  | refund_payment |  | `{")
-    assert any(row.startswith("| compensated, cancelled | somebody asks for cancel | nothing |") for row in rows)
+    assert any(
+        row.startswith("| compensated, failed | refund_payment is rejected | nothing | nothing |") for row in rows
+    )
+    assert any(row.startswith("| stuck | refund_payment ends unknown | refund_payment | nothing |") for row in rows)
 
 
 def test_a_limit_that_cuts_the_search_is_said() -> None:

@@ -72,6 +72,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("validate", "saga.cli.validate:validate", "Check saga files; works without a database."),
             Entry("test", "saga.cli.test_command:test", "Play the tests of sagas in virtual time, without a database."),
             Entry("verify", "saga.cli.verify:verify", "Prove that a saga ends well, whatever happens."),
+            Entry("plan", "saga.cli.plan:plan", "Say what rolls back, how long it can take, and what changes."),
             Entry("render", "saga.cli.render:render", "Draw a saga, or what a run has done."),
             Entry("schema", "saga.cli.schema_command:schema", "Print the JSON Schema for editors."),
             Entry("explain", "saga.cli.explain:explain", "Explain the code of an error."),

@@ -20,23 +20,25 @@ def as_text(outcomes: Sequence[Outcome]) -> str:
 
 
 def _paragraph(outcome: Outcome) -> str:
-    lines = [f"{_ending(outcome)}: {visible(outcome.cause)}" if outcome.cause else _ending(outcome)]
-    lines.append(f"  done    {_listed(outcome.done)}")
+    lines = [f"{ending(outcome)}: {visible(outcome.cause)}" if outcome.cause else ending(outcome)]
+    lines.append(f"  done    {listed(outcome.done)}")
     if outcome.status != "completed":
-        lines.append(f"  undone  {_listed(outcome.undone)}")
+        lines.append(f"  undone  {listed(outcome.undone)}")
     if outcome.left:
-        lines.append(f"  left    {_listed(outcome.left)}")
+        lines.append(f"  left    {listed(outcome.left)}")
     if outcome.caller is not None:
         lines.append(f"  answer  {json.dumps(outcome.caller, ensure_ascii=False)}")
     return "\n".join(lines)
 
 
-def _ending(outcome: Outcome) -> str:
+def ending(outcome: Outcome) -> str:
+    """Status and outcome, the same word once."""
     status = outcome.status
     return status if outcome.outcome in ("", status) else f"{status}, {outcome.outcome}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Names in a row."""
     return ", ".join(names) or _NOTHING
 
 
@@ -44,11 +46,11 @@ def as_markdown(outcomes: Sequence[Outcome]) -> str:
     """A table for a pull request."""
     lines = ["| it ends | because | done | undone, in this order | the caller sees |", "|---|---|---|---|---|"]
     for each in outcomes:
-        undone = _listed(each.undone) if each.status != "completed" else ""
+        undone = listed(each.undone) if each.status != "completed" else ""
         if each.left:
-            undone += f"; left: {_listed(each.left)}"
+            undone += f"; left: {listed(each.left)}"
         caller = "" if each.caller is None else f"`{json.dumps(each.caller, ensure_ascii=False)}`"
-        cells = (_ending(each), each.cause, _listed(each.done), undone, caller)
+        cells = (ending(each), each.cause, listed(each.done), undone, caller)
         lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
     return "\n".join(lines)
 
@@ -68,7 +70,6 @@ def as_objects(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
             "undone": list(each.undone),
             "left": list(each.left),
             "answer": each.caller,
-            "story": list(each.story),
         }
         for each in outcomes
     ]

@@ -1,44 +1,29 @@
 """A saga as the proof sees it: the same steps, with conditions answered by choice and one attempt for each action.
 
 Everything is rebuilt by what it is, not by where it stands, so that every part of the language is covered: each
-`Expression` asks the oracle, each `Template` is only looked at for what is lacking, each `Retry` allows one attempt.
-One attempt is enough: a try that is followed by another leaves nothing behind but doubt about the effect, and that is
-what an unknown outcome is. This room must not know the machine.
+`Expression` asks the oracle, each `Template` is looked at (`templates`), each `Retry` allows one attempt. One attempt
+is enough: a try that is followed by another leaves nothing behind but doubt about the effect, and that is what an
+unknown outcome is. Loops are bounded. This room must not know the machine.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
+from saga.interpreter.proving import templates
 from saga.interpreter.proving.choices import Question, Unknown
-from saga.interpreter.proving.conditions import Oracle, Path, find, freed, path_of
-from saga.schema.definition import Action, Definition, Retry, Signal, Step, TooLate, Wait
-from saga.schema.expressions import Expression, ExpressionFailed, Template, compile_expression, compile_template
-from saga.schema.expressions.syntax import read
+from saga.interpreter.proving.conditions import Oracle, freed
+from saga.schema.definition import Action, Definition, Loop, Retry, Signal, Step, TooLate, Wait
+from saga.schema.expressions import Expression, Template, compile_template
 from saga.schema.values import Value
 
-LACKING = "lacking"
-"""The one abstract argument: paths that are read and have no value."""
-_INSIDE = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
+ROUNDS = 2
+"""A `repeat` is looked at for so many rounds, or fewer where the file says so."""
 _DURATIONS = frozenset({"duration", "timeout", "after", "delay"})
 _MOMENTS = frozenset({"until"})
-_NOTHING = compile_template({})
-_SOME_TIME = "1s"
-_SOME_DAY = "2100-01-01T00:00:00Z"
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """One text of a template with an expression in it."""
-
-    text: str
-    path: Path | None
-    """Where the text is a path and nothing else inside its braces."""
-    alone: bool
-    """Nothing stands around the braces."""
+_TEXTS = frozenset({"id", "target", "key", "subject"})
 
 
 def abstract(definition: Definition, oracle: Oracle) -> Definition:
@@ -53,62 +38,28 @@ def schemas(definition: Definition) -> Mapping[str, Mapping[str, Any]]:
     return found
 
 
-def leaves(value: Value) -> Iterator[Leaf]:
-    """Every text with an expression in a value that was written as a template."""
-    if isinstance(value, dict):
-        for part in value.values():
-            yield from leaves(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from leaves(part)
-    elif isinstance(value, str):
-        inside = _INSIDE.findall(value.replace("$${{", ""))
-        alone = len(inside) == 1 and _INSIDE.fullmatch(value.strip()) is not None
-        for source in inside:
-            yield Leaf(source.strip(), path_of(read(source)[1]), alone)
-
-
-def lacking(template: Template, scope: Mapping[str, object], oracle: Oracle) -> list[str]:
-    """The bare paths of a template that have no value. Raises ExpressionFailed where one should become text."""
-    found: list[str] = []
-    for leaf in leaves(template.value):
-        if leaf.path is None or leaf.path[0] == "env" or not _is_null(leaf.path, scope, oracle):
-            continue
-        if not leaf.alone:
-            raise ExpressionFailed(f"{leaf.text}: it is null, which has no text")
-        found.append(leaf.text)
-    return found
-
-
-def _is_null(path: Path, scope: Mapping[str, object], oracle: Oracle) -> bool:
-    value, keys = find(scope, path)
-    if not isinstance(value, Unknown):
-        return value is None
-    questions = (Question("value", value.origin, keys[:length]) for length in range(len(keys) + 1))
-    return any(oracle.choices.known(asked) and oracle.choices.fact(asked) is None for asked in questions)
-
-
 class _Abstraction:
     def __init__(self, oracle: Oracle) -> None:
         self._oracle = oracle
 
     def definition(self, definition: Definition) -> Definition:
-        steps = tuple(self._step(step) for step in definition.steps)
-        final = tuple(self._step(step) for step in definition.final_steps)
         return replace(
             definition,
-            steps=steps,
-            final_steps=final,
-            signals={name: self._signal(signal) for name, signal in definition.signals.items()},
+            steps=tuple(map(self._step, definition.steps)),
+            final_steps=tuple(map(self._step, definition.final_steps)),
+            signals={name: _signal(signal) for name, signal in definition.signals.items()},
             compensation=self._rebuilt(definition.compensation),
-            output=None if definition.output is None else _seen(definition.output, self._oracle),
+            output=None if definition.output is None else templates.output(definition.output, self._oracle),
         )
 
     def _step(self, step: Step) -> Step:
         made: Step = self._rebuilt(step)
-        return replace(made, output_check=None if step.output_check is None else self._check(step))
+        value = None if step.value is None else templates.computed(step.value, self._oracle)
+        return replace(made, value=value, output_check=None if step.output_check is None else self._check(step))
 
     def _check(self, step: Step) -> Callable[[Value], str | None]:
+        """``output_schema``: a free choice, asked once for each output."""
+
         def check(output: object) -> str | None:
             origin = output.origin if isinstance(output, Unknown) else ()
             question = Question("holds", origin, ("output_schema", step.index))
@@ -121,88 +72,57 @@ class _Abstraction:
 
         return check
 
-    def _signal(self, signal: Signal) -> Signal:
-        late = signal.too_late
-        return signal if late is None else replace(signal, too_late=TooLate(late.start, None, _NOTHING))
-
-    def _rebuilt(self, value: Any, name: str = "") -> Any:
+    def _rebuilt(self, value: Any, name: str = "", *, racing: bool = False) -> Any:
         """The same value with what it is made of made abstract. ``name``: of the field that holds it."""
-        if isinstance(value, Expression):
-            return freed(value, self._oracle)
-        if isinstance(value, Template):
-            return self._template(value, name)
-        if isinstance(value, Retry):
-            return replace(value, attempts=1, jitter="none", give_up_after=None)
-        if isinstance(value, Action):
-            return replace(value, arguments=self._arguments(value))
-        if isinstance(value, tuple):
-            return tuple(self._rebuilt(part) for part in value)
-        if is_dataclass(value) and not isinstance(value, type):
-            changed = {part.name: getattr(value, part.name) for part in fields(value) if part.init}
-            return replace(value, **{key: self._rebuilt(part, key) for key, part in changed.items()})
-        return value
+        match value:
+            case Expression():
+                return freed(value, self._oracle)
+            case Template():
+                return self._template(value, name, racing=racing)
+            case Retry():
+                return replace(value, attempts=1, jitter="none", give_up_after=None)
+            case Action():
+                return replace(value, arguments=self._arguments(value))
+            case Loop():
+                return self._loop(value)
+            case tuple():
+                return tuple(self._rebuilt(part, racing=racing) for part in value)
+        if not is_dataclass(value) or isinstance(value, type):
+            return value
+        racing |= isinstance(value, Wait) and _clocks(value) > 1
+        parts = {part.name: getattr(value, part.name) for part in fields(value) if part.init}
+        return replace(value, **{key: self._rebuilt(part, key, racing=racing) for key, part in parts.items()})
 
-    def _template(self, template: Template, name: str) -> Template:
+    def _template(self, template: Template, name: str, *, racing: bool) -> Template:
         if name in _DURATIONS or name in _MOMENTS:
-            return template if template.constant else compile_template(_SOME_DAY if name in _MOMENTS else _SOME_TIME)
-        return self._looked_at([template])
+            return templates.clock(template, moment=name in _MOMENTS, racing=racing, oracle=self._oracle)
+        if name in _TEXTS:
+            return templates.text(template, self._oracle)
+        return templates.looked_at([template], self._oracle)
 
     def _arguments(self, action: Action) -> Template:
         request = action.request
         parts = [action.arguments]
         if request is not None:
             parts += [request.address, *request.headers.values()]
-        return self._looked_at(parts)
+        return templates.looked_at(parts, self._oracle)
 
-    def _looked_at(self, templates: list[Template]) -> Template:
-        """A template that evaluates to what is lacking of what it reads."""
-        reading = [template for template in templates if not template.constant]
-        if not reading:
-            return _NOTHING
-        oracle = self._oracle
-
-        def fill(scope: Mapping[str, object]) -> Value:
-            found: list[Value] = [text for template in reading for text in lacking(template, scope, oracle)]
-            return {LACKING: found} if found else {}
-
-        paths = dict.fromkeys(path for template in reading for path in template.paths)
-        return Template(reading[0].value, tuple(paths), False, fill)
+    def _loop(self, loop: Loop) -> Loop:
+        most = loop.max.value if loop.max.constant and isinstance(loop.max.value, int) else None
+        delay = None if loop.delay is None else self._template(loop.delay, "delay", racing=False)
+        if loop.items is not None:
+            items = templates.list_of(loop.items, most, self._oracle)
+            return replace(loop, items=items, max=loop.max if most is not None else compile_template(templates.ITEMS))
+        rounds = compile_template(ROUNDS if most is None else min(most, ROUNDS))
+        return replace(loop, until=self._rebuilt(loop.until), max=rounds, delay=delay)
 
 
-def constant_wait(wait: Wait) -> bool:
-    """Whether how long it waits is written in the file."""
-    return all(part is None or part.constant for part in (wait.duration, wait.timeout))
+def _signal(signal: Signal) -> Signal:
+    """Whom a late signal starts is no part of this run."""
+    late = signal.too_late
+    return signal if late is None else replace(signal, too_late=TooLate(late.start, None, templates.NOTHING))
 
 
-def _seen(output: Template, oracle: Oracle) -> Template:
-    """The output of the run, with the paths of what nobody knows."""
-
-    def fill(scope: Mapping[str, object]) -> Value:
-        return _shown(output.value, scope, oracle)
-
-    return Template(output.value, output.paths, False, fill)
-
-
-def _shown(value: Value, scope: Mapping[str, object], oracle: Oracle) -> Value:
-    if isinstance(value, dict):
-        return {key: _shown(part, scope, oracle) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_shown(part, scope, oracle) for part in value]
-    found = list(leaves(value))
-    if not found or not isinstance(value, str):
-        return value
-    if len(found) == 1 and found[0].alone:
-        return _part(found[0], scope, oracle)
-    return value
-
-
-def _part(leaf: Leaf, scope: Mapping[str, object], oracle: Oracle) -> Value:
-    if leaf.path is not None:
-        if _is_null(leaf.path, scope, oracle):
-            return None
-        value, _ = find(scope, leaf.path)
-        return f"<{leaf.text}>" if isinstance(value, Unknown | dict | list) else value  # type: ignore[return-value]
-    try:
-        return compile_expression(leaf.text).evaluate(scope)
-    except ExpressionFailed:
-        return f"<{leaf.text}>"
+def _clocks(wait: Wait) -> int:
+    branches = sum((branch.after or branch.until) is not None for branch in wait.branches)
+    return branches + sum(part is not None for part in (wait.timeout, wait.duration, wait.until))

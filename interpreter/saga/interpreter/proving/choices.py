@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
+from saga.schema.values import Value
+
 Origin = tuple[object, ...]
-"""Which value from outside: ``("input",)``, ``("step", index, iteration)``, ``("signal", message number)``."""
+"""Which value from outside: ``("input",)``, ``("step", index, iteration)``, ``("signal", message number)``,
+``("item", list, number)``, ``("set", key of the step, text)``."""
 Fact = object
 """The answer to a question: a plain value, a truth value or a length."""
 
@@ -27,26 +30,35 @@ class Question(NamedTuple):
     """``value``: the keys below the value. Else what tells the question from others."""
 
 
-class Unknown:
-    """A value from outside. Nothing is known of it but where it came from."""
+class Unknown(dict[str, Value]):
+    """A value from outside. Nothing is known of it but where it came from; to the machine it is an empty map."""
 
-    __slots__ = ("kind", "label", "origin")
+    __slots__ = ("keys_below", "kind", "label", "origin")
 
-    def __init__(self, origin: Origin, kind: str, label: str) -> None:
+    def __init__(self, origin: Origin, kind: str, label: str, keys_below: tuple[str, ...] = ()) -> None:
+        super().__init__()
         self.origin = origin
         self.kind = kind
         """Whose schema it follows: ``input``, ``signal NAME``, or a word of no meaning."""
         self.label = label
         """How people call it."""
+        self.keys_below = keys_below
+        """Where it stands below the value of that origin."""
+
+    def below(self, keys: Sequence[str]) -> Unknown:
+        """A part of it."""
+        if not keys:
+            return self
+        return Unknown(self.origin, self.kind, ".".join((self.label, *keys)), (*self.keys_below, *keys))
 
     def __repr__(self) -> str:
         return f"Unknown({self.label})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Unknown) and other.origin == self.origin
+        return self is other
 
-    def __hash__(self) -> int:
-        return hash(self.origin)
+    def __hash__(self) -> int:  # type: ignore[override]
+        return id(self)
 
 
 @dataclass(frozen=True, slots=True)

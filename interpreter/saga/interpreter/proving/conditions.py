@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from saga.interpreter.proving.choices import Choices, Fact, Question, Unknown
-from saga.interpreter.proving.domains import SOMETHING, Tests, candidates, schema_below
+from saga.interpreter.proving.domains import SOMETHING, Asked, candidates, schema_below
 from saga.schema.expressions import Expression, ExpressionFailed, compile_expression
 from saga.schema.expressions.syntax import read
 from saga.schema.values import Value
@@ -37,15 +37,15 @@ class Oracle:
         self.choices = Choices({}, ())
         self._schemas = schemas
         """JSON Schema by `Unknown.kind`."""
-        self._tests: dict[str, Tests] = {}
+        self._tests: dict[str, Asked] = {}
 
-    def tests(self, name: str) -> Tests:
+    def tests(self, name: str) -> Asked:
         """What is asked of values whose path ends in that name."""
-        return self._tests.setdefault(name, Tests())
+        return self._tests.setdefault(name, Asked())
 
     def part(self, value: Unknown, keys: Sequence[str], name: str) -> Value:
         """A part of an unknown value, chosen once. ``name``: the last of the path that asks."""
-        choices, keys = self.choices, tuple(keys)
+        choices, keys = self.choices, (*value.keys_below, *keys)
         for length in range(len(keys)):
             above = Question("value", value.origin, keys[:length])
             if choices.known(above) and choices.fact(above) is None:
@@ -54,8 +54,20 @@ class Oracle:
         if choices.known(question):
             return choices.fact(question)  # type: ignore[return-value]
         options = candidates(self.tests(name), schema_below(self._schemas.get(value.kind), keys))
-        path = ".".join((value.label, *keys))
+        path = ".".join((value.label, *keys[len(value.keys_below) :]))
         return choices.choose(question, options, lambda answer: f"{path} is {shown(answer)}")  # type: ignore[return-value]
+
+    def length_of(self, value: Unknown) -> tuple[int, int | None]:
+        """The least and the most items that its schema allows."""
+        schema = schema_below(self._schemas.get(value.kind), value.keys_below) or {}
+        return schema.get("minItems", 0), schema.get("maxItems")
+
+    def length(self, value: Unknown, lengths: Sequence[int], text: str) -> int:
+        """How long a list is, chosen once."""
+        question = Question("length", (value.origin, value.keys_below), ())
+        answer = self.choices.choose(question, lengths, lambda length: f"{text} has {length} items")
+        assert isinstance(answer, int)
+        return answer
 
     def decide(self, text: str, inputs: tuple[object, ...]) -> bool:
         """A free choice."""
@@ -151,22 +163,23 @@ class _Values(dict[str, object]):
             return self._oracle.part(value, keys, path[-1]) if isinstance(value, Unknown) else value
         atom = self._taken.atoms[name]
         found = [find(self._scope, path) for path in atom.whole.paths]
-        if not any(_holds_unknown(value) for value, _ in found):
+        if not any(holds_unknown(value) for value, _ in found):
             return atom.whole.holds(self._scope)
         return self._oracle.decide(atom.text, tuple(_identity(value, keys) for value, keys in found))
 
 
-def _holds_unknown(value: object) -> bool:
+def holds_unknown(value: object) -> bool:
+    """Whether anything in a value is unknown."""
+    if isinstance(value, Unknown):
+        return True
     if isinstance(value, list):
-        return any(map(_holds_unknown, value))
-    if isinstance(value, dict):
-        return any(map(_holds_unknown, value.values()))
-    return isinstance(value, Unknown)
+        return any(map(holds_unknown, value))
+    return isinstance(value, dict) and any(map(holds_unknown, value.values()))
 
 
 def _identity(value: object, keys: tuple[str, ...]) -> object:
     if isinstance(value, Unknown):
-        return (value.origin, keys)
+        return (value.origin, (*value.keys_below, *keys))
     if isinstance(value, list):
         return tuple(_identity(item, ()) for item in value)
     if isinstance(value, dict):

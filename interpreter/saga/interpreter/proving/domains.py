@@ -1,6 +1,6 @@
 """Which values of an unknown are worth trying: one for each way in which the conditions of a saga can turn out.
 
-`Tests` gathers what the conditions ask of values by their last name (an alias such as a loop variable or an output that
+`Asked` gathers what the conditions ask of values by their last name (an alias such as a loop variable or an output that
 was a payload keeps it). `candidates` answers with one value for each class that these tests can tell apart: every
 literal, something between and beyond numbers, some other text, null where null is asked for. A schema takes away what
 cannot come. This room must not know how conditions are taken apart.
@@ -22,7 +22,7 @@ SOMETHING = "…"
 
 
 @dataclass
-class Tests:
+class Asked:
     """What is asked of the values of one name."""
 
     truth: bool = False
@@ -41,7 +41,7 @@ class Tests:
         self.ordered |= ordered
 
 
-def candidates(tests: Tests, schema: Mapping[str, Any] | None) -> tuple[Value, ...]:
+def candidates(tests: Asked, schema: Mapping[str, Any] | None) -> tuple[Value, ...]:
     """The values to try, the most usual first; never empty."""
     found: list[Value] = []
     if schema is not None and (enum := _enum(schema)) is not None:
@@ -85,7 +85,7 @@ def _numbers(numbers: list[Any], *, whole: bool) -> list[Value]:
     return found
 
 
-def _others(literals: list[Value], tests: Tests) -> list[Value]:
+def _others(literals: list[Value], tests: Asked) -> list[Value]:
     """Each text (or other literal), and for texts one that is none of them; where size counts, before and behind."""
     found = list(literals)
     texts = sorted(literal for literal in literals if isinstance(literal, str))

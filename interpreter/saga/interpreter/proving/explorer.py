@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from saga.interpreter import machine
@@ -17,13 +17,14 @@ from saga.interpreter.machine.events import DEADLINE, CancelRequested, Event, In
 from saga.interpreter.machine.state import State
 from saga.interpreter.proving import reading
 from saga.interpreter.proving.abstraction import abstract
-from saga.interpreter.proving.alphabet import Alphabet, alphabet, is_authors
+from saga.interpreter.proving.alphabet import UNREAD, Alphabet, alphabet, is_authors, renumbered, signal
 from saga.interpreter.proving.choices import Choices, Fact, Made, Question, Unknown, every_way
 from saga.interpreter.proving.conditions import Oracle
 from saga.interpreter.proving.fingerprints import Paths, Precedes, mark, relevance
 from saga.interpreter.proving.ledger import Ledger, after
 from saga.interpreter.proving.stories import sentence
 from saga.schema.definition import Definition, Step
+from saga.schema.expressions import Template
 
 _RUN = UUID(int=0)
 _INPUT = Unknown(("input",), "input", "input")
@@ -99,7 +100,7 @@ class Explorer:
         self.cut = ""
         self._oracle = oracle
         self._judge = judge
-        self._alphabet: Alphabet = alphabet(definition, oracle)
+        self.alphabet: Alphabet = alphabet(definition, oracle)
         self._relevance = relevance(definition, read_at_the_end, tracked)
         self._limits = limits or Limits()
         self._known: dict[object, int] = {}
@@ -146,17 +147,30 @@ class Explorer:
 
     def _start(self, choices: Choices) -> tuple[State, list[Command]]:
         self._oracle.choices = choices
-        return machine.start(self.definition, _RUN, f"{self.definition.name}/run", _INPUT, 0)  # type: ignore[arg-type]
+        return machine.start(self.definition, _RUN, f"{self.definition.name}/run", _INPUT, 0)
 
     def _expand(self, node: Node) -> None:
         state = node.state
         assert state is not None
-        for event in self._alphabet.events(state, node.messages, self._precedes(state, node.births)):
-            for (after_it, wanted), choices in every_way(node.facts, lambda choices: self._fold(state, event, choices)):  # noqa: B023
-                births = self._births(node.births, after_it, wanted)
-                self._turn(node, event, after_it, wanted, choices, births)
+        for event in self.alphabet.events(state, node.messages, self._precedes(state, node.births)):
+            self._happen(node, state, event, early=0)
         node.state = None
         node.expanded = True
+
+    def _happen(self, node: Node, state: State, event: Event, *, early: int) -> None:
+        """One event, also with the signals there already that a wait takes which it opens."""
+        opened: dict[str, None] = {}
+        before = set(machine.waiting_for(self.definition, state))
+        for (after_it, wanted), choices in every_way(node.facts, lambda choices: self._fold(state, event, choices)):
+            births = self._births(node.births, after_it, wanted)
+            self._turn(node, event, after_it, wanted, choices, births)
+            opened.update((name, None) for name in machine.waiting_for(self.definition, after_it) if name not in before)
+        for name in opened if early < UNREAD else ():
+            coming = signal(state.clock, node.messages + 1, name)
+            with_it, _ = self._fold(state, coming, Choices(node.facts, ()))
+            later = renumbered(event)
+            hidden = replace(node, state=with_it, messages=node.messages + 1, parent=node, event=coming, made=())
+            self._happen(hidden, with_it, later, early=early + 1)
 
     def _fold(self, state: State, event: Event, choices: Choices) -> tuple[State, list[Command]]:
         self._oracle.choices = choices
@@ -219,10 +233,16 @@ class Explorer:
 
 def _has_written_times(step: Step) -> bool:
     """Whether every time of a step is written in the file as a length."""
-    wait = step.wait
-    if wait is None:
-        return True
-    return wait.until is None and all(part is None or part.constant for part in (wait.duration, wait.timeout))
+    times: list[Template | None] = []
+    if step.wait is not None:
+        branches = step.wait.branches
+        if step.wait.until is not None or any(branch.until is not None for branch in branches):
+            return False
+        times += [step.wait.duration, step.wait.timeout, *(branch.after for branch in branches)]
+    if step.block is not None:
+        times.append(step.block.timeout)
+        times.append(None if step.block.loop is None else step.block.loop.delay)
+    return all(time is None or time.constant for time in times)
 
 
 def hopeless(nodes: Sequence[Node]) -> Iterator[Node]:

@@ -15,7 +15,7 @@ from saga.interpreter.machine.state import State
 from saga.interpreter.proving.conditions import Oracle, freed
 from saga.interpreter.proving.ledger import Ledger
 from saga.schema.definition import Definition, Invariant
-from saga.schema.expressions import Expression, ExpressionFailed
+from saga.schema.expressions import OF_STEPS, Expression, ExpressionFailed
 
 
 class Invariants:
@@ -30,7 +30,7 @@ class Invariants:
             definition.indices[path[1]]
             for invariant in invariants
             for path in invariant.condition.paths
-            if path[0] in ("done", "undone", "tried") and len(path) > 1 and path[1] in definition.indices
+            if path[0] in OF_STEPS and len(path) > 1 and path[1] in definition.indices
         )
         self.paths = tuple(path for invariant in invariants for path in invariant.condition.paths)
 
@@ -41,8 +41,8 @@ class Invariants:
         names = scope(
             self._definition,
             state,
-            done=self._facts({index for index, _ in ledger.done}),
-            tried=self._facts({index for index, _ in ledger.tried}),
+            done=self._facts({place.step for place in ledger.done}),
+            tried=self._facts({place.step for place in ledger.tried}),
             undone=self._facts(self._undone(ledger)),
         )
         for invariant, condition in self._all:
@@ -54,7 +54,7 @@ class Invariants:
 
     def _undone(self, ledger: Ledger) -> set[int]:
         through = {*ledger.undone, *ledger.nothing}
-        return {index for index, _ in through} - {place[0] for place in ledger.done if place not in through}
+        return {place.step for place in through} - {place.step for place in ledger.done if place not in through}
 
     def _facts(self, true: set[int]) -> Mapping[str, bool]:
         return {name: index in true for name, index in self._definition.indices.items()}

@@ -10,51 +10,58 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from saga.interpreter.machine.commands import Command, RunAction
+from saga.interpreter.machine.commands import Command, OfferTask, RunAction, StartChild
 from saga.interpreter.machine.events import (
     FORWARD,
     ActionEvent,
     ActionRejected,
     ActionSucceeded,
     ActionUnknown,
+    ChildEnded,
     Event,
     Ref,
+    TaskAnswered,
 )
+from saga.interpreter.machine.sending import answer_of_task, end_of_child
 from saga.interpreter.machine.state import State
 from saga.interpreter.proving import reading
-from saga.interpreter.proving.reading import Place
 from saga.schema.definition import Definition, UndoKind
+
+ATTEMPTS = RunAction | OfferTask
+"""Commands that make an attempt of an action."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """Everything seen so far."""
 
-    tried: tuple[Place, ...] = ()
+    tried: tuple[Ref, ...] = ()
     """In order of start."""
-    sure: frozenset[Place] = frozenset()
+    sure: frozenset[Ref] = frozenset()
     """Done, and known to be."""
-    unsure: frozenset[Place] = frozenset()
+    unsure: frozenset[Ref] = frozenset()
     """May have been done."""
-    undone: tuple[Place, ...] = ()
+    undone: tuple[Ref, ...] = ()
     """In order."""
-    nothing: frozenset[Place] = frozenset()
+    nothing: frozenset[Ref] = frozenset()
     """The author's ``when`` said that there is nothing to undo."""
     undoing: frozenset[Ref] = frozenset()
     """Parts of undos that are through, of steps not undone yet."""
 
     @property
-    def done(self) -> frozenset[Place]:
+    def done(self) -> frozenset[Ref]:
         """Took effect, or may have."""
         return self.sure | self.unsure
 
-    def left(self, definition: Definition) -> list[Place]:
+    def left(self, definition: Definition) -> list[Ref]:
         """What was done, has an undo, and is not undone."""
         settled = {*self.undone, *self.nothing}
         return [
             place
             for place in self.tried
-            if place in self.done and place not in settled and definition.node(place[0]).undo.kind is not UndoKind.NONE
+            if place in self.done
+            and place not in settled
+            and definition.node(place.step).undo.kind is not UndoKind.NONE
         ]
 
 
@@ -62,26 +69,40 @@ def after(
     ledger: Ledger, definition: Definition, event: Event | None, state: State, wanted: Sequence[Command]
 ) -> Ledger:
     """The ledger once an event has been folded into ``state``."""
-    if isinstance(event, ActionEvent):
-        ledger = _answered(ledger, definition, event)
+    answer = _answer(event)
+    if answer is not None:
+        ledger = _answered(ledger, definition, answer)
     tried = list(ledger.tried)
     sure, nothing = set(ledger.sure), set(ledger.nothing)
-    for place, step in reading.places(state):
+    for place, step in state.places():
         if place not in sure and reading.has_passed(definition, place, step):
             sure.add(place)
             tried.append(place)
         if place not in nothing and reading.passed_over(step):
             nothing.add(place)
     for command in wanted:
-        if isinstance(command, RunAction) and command.ref.undo == FORWARD and _place(command.ref) not in tried:
+        if not isinstance(command, ATTEMPTS | StartChild) or command.ref.undo != FORWARD:
+            continue
+        if _place(command.ref) not in tried:
             tried.append(_place(command.ref))
     if len(tried) > len(ledger.tried) or len(sure) > len(ledger.sure) or len(nothing) > len(ledger.nothing):
         ledger = replace(ledger, tried=tuple(tried), sure=frozenset(sure), nothing=frozenset(nothing))
     return ledger
 
 
-def _place(ref: Ref) -> Place:
-    return ref.step, ref.iteration
+def _answer(event: Event | None) -> ActionEvent | None:
+    """What an event says about an attempt; the end of a child counts as an answer."""
+    if isinstance(event, TaskAnswered):
+        return answer_of_task(event)
+    if isinstance(event, ChildEnded):
+        if event.ref.undo != FORWARD and event.status == "compensated":
+            return ActionSucceeded(event.at, event.ref, 0, None)
+        return end_of_child(event, 0)
+    return event if isinstance(event, ActionEvent) else None
+
+
+def _place(ref: Ref) -> Ref:
+    return Ref(ref.step, ref.iteration)
 
 
 def _answered(ledger: Ledger, definition: Definition, event: ActionEvent) -> Ledger:
@@ -93,11 +114,11 @@ def _answered(ledger: Ledger, definition: Definition, event: ActionEvent) -> Led
             return replace(ledger, unsure=ledger.unsure | {place})
         return ledger
     parts = definition.node(ref.step).undo.actions
-    nothing_left = isinstance(event, ActionRejected) and event.code in parts[ref.undo].done_on
+    nothing_left = isinstance(event, ActionRejected) and bool(parts) and event.code in parts[ref.undo].done_on
     if not isinstance(event, ActionSucceeded) and not nothing_left:
         return ledger
     through = ledger.undoing | {ref}
-    mine = {Ref(ref.step, ref.iteration, part) for part in range(len(parts))}
+    mine = {Ref(ref.step, ref.iteration, part) for part in range(max(1, len(parts)))}
     if mine <= through:
         return replace(ledger, undone=(*ledger.undone, place), undoing=through - mine)
     return replace(ledger, undoing=through)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from saga.interpreter.machine.commands import Command, RunAction
-from saga.interpreter.machine.events import FORWARD, ActionSucceeded, Event
+from saga.interpreter.machine.commands import Command, OfferTask, RunAction
+from saga.interpreter.machine.events import FORWARD, ActionSucceeded, Event, Ref
 from saga.interpreter.machine.state import State
 from saga.interpreter.proving import reading
-from saga.interpreter.proving.abstraction import LACKING
 from saga.interpreter.proving.ledger import Ledger
+from saga.interpreter.proving.templates import LACKING
 from saga.interpreter.status import Status
 from saga.schema.definition import Definition, Step
 from saga.schema.expressions import Template
@@ -55,7 +55,7 @@ def breaks(turn: Turned) -> Iterator[Break]:
 
 def _undo_lacks_output(turn: Turned) -> Iterator[Break]:
     for command in turn.wanted:
-        if not isinstance(command, RunAction) or command.ref.undo == FORWARD:
+        if not isinstance(command, RunAction | OfferTask) or command.ref.undo == FORWARD:
             continue
         step = turn.definition.node(command.ref.step)
         lacking = command.arguments.get(LACKING)
@@ -84,13 +84,13 @@ def _undone_twice(turn: Turned) -> Iterator[Break]:
     event = turn.event
     if not isinstance(event, ActionSucceeded) or event.ref.undo == FORWARD:
         return
-    if (event.ref.step, event.ref.iteration) in turn.before.undone:
+    if Ref(event.ref.step, event.ref.iteration) in turn.before.undone:
         step = turn.definition.node(event.ref.step)
         yield Break("undone_twice", step.index, f"{step.name} is undone a second time")
 
 
 def _undo_cannot_be_computed(turn: Turned) -> Iterator[Break]:
-    for trouble in reading.troubles(turn.state):
+    for trouble in turn.state.troubles:
         if trouble.undo and trouble.code == "expression":
             step = turn.definition.node(trouble.step)
             yield Break(
@@ -103,11 +103,11 @@ def _undo_cannot_be_computed(turn: Turned) -> Iterator[Break]:
 
 def _undo_passed_over(turn: Turned) -> Iterator[Break]:
     for place in turn.ledger.nothing - turn.before.nothing:
-        step = turn.definition.node(place[0])
+        step = turn.definition.node(place.step)
         when = step.undo.when
         own = ("steps", step.name, "output")
-        found = reading.at(turn.state, place)
-        if when is None or found is None or reading.has_output(turn.definition, place, found):
+        found = turn.state.found(place)
+        if when is None or found is None or found.output is not None:
             continue
         if place in turn.ledger.done and any(path[:3] == own for path in when.paths):
             yield Break(
@@ -122,9 +122,9 @@ def _undo_passed_over(turn: Turned) -> Iterator[Break]:
 def _left_undone(turn: Turned) -> Iterator[Break]:
     if not turn.state.incomplete:
         for place in turn.ledger.left(turn.definition):
-            step = turn.definition.node(place[0])
+            step = turn.definition.node(place.step)
             yield Break("left_undone", step.index, f"the run ends undone, and what {step.name} did is left")
     for place in turn.ledger.sure:
-        step = turn.definition.node(place[0])
+        step = turn.definition.node(place.step)
         if step.pivot and not step.fail_when and step.output_check is None:
             yield Break("pivot", step.index, f"the run is rolled back after its pivot {step.name}")

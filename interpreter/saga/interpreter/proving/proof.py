@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from saga.interpreter import machine
-from saga.interpreter.machine.commands import RunAction
+from saga.interpreter.machine.commands import UndoChild
 from saga.interpreter.machine.events import FORWARD
 from saga.interpreter.machine.state import State
 from saga.interpreter.proving import reading
@@ -19,6 +19,7 @@ from saga.interpreter.proving.choices import Made, every_way
 from saga.interpreter.proving.conditions import Oracle
 from saga.interpreter.proving.explorer import Explorer, Limits, Node, Turn, hopeless
 from saga.interpreter.proving.invariants import Invariants
+from saga.interpreter.proving.ledger import ATTEMPTS, Ledger
 from saga.interpreter.proving.outcomes import Outcomes
 from saga.interpreter.proving.promises import Turned, breaks
 from saga.interpreter.proving.verdict import Broken, Note, Verdict
@@ -42,8 +43,8 @@ def verify(
 ) -> Verdict:
     """What holds of every run of a saga.
 
-    ``invariants``: those from other files, checked together with the definition's own. ``outcomes``: also list every
-    way in which the saga ends; then the story of every step counts, which takes more states.
+    ``invariants``: those from other files, checked together with the definition's own. ``outcomes``: also list what can
+    go against the saga and how it ends then.
     """
     return _Proof(definition, (*definition.invariants, *invariants), limits or Limits(), outcomes).verdict()
 
@@ -55,17 +56,17 @@ class _Proof:
         self._definition = definition
         self._oracle = Oracle(schemas(definition))
         self._invariants = Invariants(definition, invariants, self._oracle)
-        self._outcomes = Outcomes(definition) if outcomes else None
         self._names = tuple(invariant.name for invariant in invariants)
-        everything = frozenset(step.index for step in definition.steps)
         self._explorer = Explorer(
             definition,
             self._oracle,
             self._judge,
             read_at_the_end=self._invariants.paths,
-            tracked=everything if outcomes else self._invariants.tracked,
+            tracked=self._invariants.tracked,
             limits=limits,
         )
+        abstract = self._explorer.definition
+        self._outcomes = Outcomes(abstract, self._oracle, self._explorer.alphabet) if outcomes else None
         self._broken: dict[tuple[str, object], Broken] = {}
         self._notes: dict[tuple[str, str], Note] = {}
         self._opened: set[int] = set()
@@ -87,15 +88,17 @@ class _Proof:
             notes=tuple(self._notes.values()),
             invariants=self._names,
             cut=explorer.cut,
-            outcomes=() if self._outcomes is None else self._outcomes.rows(explorer.story),
+            outcomes=() if self._outcomes is None else self._outcomes.rows(),
             bounds=BOUNDS,
         )
 
     # -- every turn
 
     def _judge(self, turn: Turn) -> bool:
-        before = turn.before.ledger if turn.before is not None else type(turn.node.ledger)()
+        before = turn.before.ledger if turn.before is not None else Ledger()
         self._observe(turn)
+        if self._outcomes is not None:
+            self._outcomes.add(turn)
         found = False
         seen = Turned(self._definition, before, turn.node.event, turn.state, turn.node.ledger, turn.wanted)
         for each in breaks(seen):
@@ -108,18 +111,16 @@ class _Proof:
         return not found
 
     def _observe(self, turn: Turn) -> None:
-        for place, step in reading.places(turn.state):
-            if place[0] not in self._opened and reading.has_opened(step):
-                self._opened.add(place[0])
+        for place, step in turn.state.places():
+            if place.step not in self._opened and reading.has_opened(step):
+                self._opened.add(place.step)
         for command in turn.wanted:
-            if isinstance(command, RunAction) and command.ref.undo != FORWARD:
+            if isinstance(command, ATTEMPTS | UndoChild) and command.ref.undo != FORWARD:
                 self._undoing.add(command.ref.step)
 
     def _at_the_end(self, turn: Turn) -> None:
         if turn.state.ending is Status.TERMINATED:
             return
-        if self._outcomes is not None:
-            self._outcomes.add(turn)
 
         def ask(choices: object) -> list[tuple[Invariant, str]]:
             self._oracle.choices = choices  # type: ignore[assignment]
@@ -168,15 +169,15 @@ class _Proof:
 
     def _waits(self, turn: Turn) -> None:
         state = turn.state
-        for trouble in reading.troubles(state):
+        for trouble in state.troubles:
             step = self._definition.node(trouble.step)
             what = f"the undo of {step.name}" if trouble.undo else step.name
             self._note("stuck", step, what, turn.node)
-        if state.timers or reading.troubles(state) or machine.open_attempts(self._explorer.definition, state):
+        if state.timers or state.troubles or machine.running(state):
             return
-        for place, mine in reading.places(state):
+        for place, mine in state.places():
             if reading.is_waiting(mine):
-                step = self._definition.node(place[0])
+                step = self._definition.node(place.step)
                 signals = ", ".join(machine.waiting_for(self._explorer.definition, state))
                 message = f"{step.name} waits for {signals} without a limit: timeout is never"
                 self._note("waits_for_ever", step, message, turn.node)
@@ -204,13 +205,13 @@ class _Proof:
                 )
 
     def _why(self, state: State) -> tuple[Step, str, str]:
-        for trouble in reading.troubles(state):
+        for trouble in state.troubles:
             step = self._definition.node(trouble.step)
             what = f"the undo of {step.name}" if trouble.undo else step.name
             return step, f"no run gets past this: {what} fails ({trouble.code}), and trying again changes nothing", ""
-        for place, mine in reading.places(state):
+        for place, mine in state.places():
             if reading.is_waiting(mine):
-                step = self._definition.node(place[0])
+                step = self._definition.node(place.step)
                 signals = ", ".join(machine.waiting_for(self._explorer.definition, state))
                 return step, f"{step.name} waits for ever: no {signals} that can come fits", "give the wait a timeout"
         return self._definition.steps[0], "from here the run goes in a circle and cannot end", ""
@@ -224,7 +225,7 @@ class _Proof:
                 if not behind:
                     message = f"no run comes to {step.name}: this {step.verb.value} is never reached"
                     yield Broken("unreachable", message, step.name, step.place, (), hint=self._barrier(step))
-            elif step.undo.kind is UndoKind.ACTIONS and step.index not in self._undoing:
+            elif step.undo.kind in (UndoKind.ACTIONS, UndoKind.CHILD) and step.index not in self._undoing:
                 message = f"the undo of {step.name} can never run: once {step.name} is done nothing is rolled back"
                 hint = "it stands behind the pivot: move it before, or leave compensate out"
                 yield Broken("undo_unreachable", message, step.name, step.place, self._done(step), hint=hint)
@@ -240,6 +241,6 @@ class _Proof:
     def _done(self, step: Step) -> tuple[str, ...]:
         """The shortest story in which a step is done."""
         for node in self._explorer.nodes:
-            if any(place[0] == step.index for place in node.ledger.done):
+            if any(place.step == step.index for place in node.ledger.done):
                 return self._explorer.story(node)
         return ()

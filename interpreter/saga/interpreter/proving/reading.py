@@ -1,50 +1,13 @@
-"""What the proof reads of a run's state: the one room that knows how the machine keeps it.
-
-This room must not know promises or stories.
-"""
+"""What the proof reads of a run's state. This room must not know promises or stories."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 from saga.interpreter.machine.events import Ref
 from saga.interpreter.machine.state import Phase, Progress, State, StepState, Unwound
-from saga.schema.definition import Definition, Step, Verb
+from saga.schema.definition import Definition, Verb
 
-Place = tuple[int, tuple[int, ...]]
-"""A step in a run: its index and its iteration."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why a run is stuck."""
-
-    step: int
-    undo: bool
-    code: str
-    message: str
-
-
-def places(state: State) -> Iterator[tuple[Place, StepState]]:
-    """Every step that something has happened to."""
-    for place, step in state.places():
-        yield (place.step, place.iteration), step
-
-
-def at(state: State, place: Place) -> StepState | None:
-    """What has happened to a step."""
-    return state.found(Ref(*place))
-
-
-def started(state: State) -> list[Place]:
-    """The undo list, oldest start first."""
-    return [(place.step, place.iteration) for place in state.started]
-
-
-def troubles(state: State) -> list[Trouble]:
-    """What the run is stuck at."""
-    return [Trouble(trouble.step, trouble.undo, trouble.code, trouble.message) for trouble in state.troubles]
+_DONE_AT_ONCE = frozenset({Verb.WAIT, Verb.SET, Verb.EMIT, Verb.SIGNAL, Verb.START})
+"""Verbs without an attempt: done as soon as the step is ok."""
 
 
 def is_forward(state: State) -> bool:
@@ -62,9 +25,9 @@ def has_opened(step: StepState) -> bool:
     return step.progress not in (Progress.PENDING, Progress.SKIPPED)
 
 
-def has_passed(definition: Definition, place: Place, step: StepState) -> bool:
-    """Whether a wait has taken its signal, or its time has come."""
-    return definition.node(place[0]).verb is Verb.WAIT and step.progress is Progress.OK
+def has_passed(definition: Definition, place: Ref, step: StepState) -> bool:
+    """Whether a step without an attempt of its own is done: a wait has got its signal, a message is sent."""
+    return step.progress is Progress.OK and definition.node(place.step).verb in _DONE_AT_ONCE
 
 
 def is_waiting(step: StepState) -> bool:
@@ -77,21 +40,6 @@ def passed_over(step: StepState) -> bool:
     return step.undo is not None and step.undo.stage is Unwound.NOTHING and step.undo.trial is None
 
 
-def given_up(step: StepState) -> bool:
-    """Whether its undo failed and the run went on over it."""
-    return step.undo is not None and step.undo.stage is Unwound.GIVEN_UP
-
-
-def has_output(definition: Definition, place: Place, step: StepState) -> bool:
-    """Whether the step has an output that its undo can read."""
-    return step.output is not None
-
-
 def cancellable(state: State) -> bool:
     """Whether a cancel would change something."""
     return is_forward(state) and not state.pivot_passed and state.stop_after_pivot is None
-
-
-def forward_ref(step: Step) -> Ref:
-    """The reference to a step's own action."""
-    return Ref(step.index)

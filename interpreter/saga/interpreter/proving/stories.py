@@ -10,12 +10,16 @@ from saga.interpreter.machine.events import (
     ActionSucceeded,
     ActionUnknown,
     CancelRequested,
+    ChildEnded,
     Event,
     Ref,
     RetryRequested,
     SignalReceived,
+    TaskAnswered,
     TimerFired,
 )
+from saga.interpreter.machine.places import spelled
+from saga.interpreter.machine.sending import answer_of_task
 from saga.interpreter.proving.alphabet import LOST, REFUSED
 from saga.interpreter.proving.choices import Made
 from saga.schema.definition import Definition, Step, Verb
@@ -52,7 +56,21 @@ def _said(definition: Definition, event: Event | None) -> str:
             return "somebody asks for cancel"
         case RetryRequested():
             return "an operator lets the stuck run try again"
+        case TaskAnswered():
+            return _said(definition, answer_of_task(event))
+        case ChildEnded():
+            return _child(definition, event)
     return type(event).__name__
+
+
+def _child(definition: Definition, event: ChildEnded) -> str:
+    saga = definition.node(event.ref.step).child
+    who = f"the child {called(definition, event.ref)}" + (f" ({saga.saga})" if saga is not None else "")
+    if event.ref.undo != FORWARD:
+        return f"{who} is undone" if event.status == "completed" else f"{who} cannot be undone"
+    if event.status == "terminated":
+        return f"{who} is terminated: what it did is left"
+    return f"{who} is {event.status}{_with(event.code, REFUSED)}"
 
 
 def _with(code: str, usual: str) -> str:
@@ -61,11 +79,12 @@ def _with(code: str, usual: str) -> str:
 
 def called(definition: Definition, ref: Ref) -> str:
     """A step with its iteration."""
-    return definition.node(ref.step).name + "".join(f"[{number}]" for number in ref.iteration)
+    return spelled(definition, ref)
 
 
 def _undo(definition: Definition, ref: Ref) -> str:
-    label = definition.node(ref.step).undo.actions[ref.undo].label
+    actions = definition.node(ref.step).undo.actions
+    label = actions[ref.undo].label if actions else ""
     return f"the undo of {called(definition, ref)}{f' ({label})' if label else ''}"
 
 
@@ -75,6 +94,8 @@ def _timer(definition: Definition, event: TimerFired) -> str:
         return "the deadline passes"
     step = definition.node(timer.ref.step)
     name = called(definition, timer.ref)
+    if timer.kind == "delay":
+        return f"the delay before the next round of {name} is over"
     if timer.kind == "wait":
         return f"the time of {name} is up{_for(step)}"
     return f"the {timer.kind} before {name} is over"

@@ -48,14 +48,15 @@ class Outcome:
     outcome: str
     cause: str
     done: tuple[str, ...]
-    """Steps that took effect, or may have (then with a question mark), in order of start."""
+    """Steps that took effect, or may have, in order of start."""
     undone: tuple[str, ...]
     """In the order in which they are undone."""
     left: tuple[str, ...]
     """Done, and neither undone nor passed over."""
     caller: Value
     """The output; ``<path>`` stands for a value that comes from outside."""
-    story: tuple[str, ...]
+    causes: tuple[tuple[str, str], ...] = ()
+    """The step and the sentence of each cause."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from saga.interpreter.machine.state import Progress, State, Unwound
-from saga.interpreter.proving import reading
 from saga.schema.definition import Definition
 
 _PROGRESS = {
@@ -16,7 +15,9 @@ _PROGRESS = {
     Progress.SKIPPED: "skipped",
     Progress.TIMED_OUT: "timed_out",
     Progress.PASSED_OVER: "failed",
+    Progress.CAUGHT: "failed",
     Progress.STOPPED: "failed",
+    Progress.OPEN: "running",
 }
 _UNDO = {
     Unwound.RUNNING: "undoing",
@@ -30,9 +31,9 @@ _UNDO = {
 
 
 def looks(definition: Definition, state: State) -> tuple[tuple[str, str], ...]:
-    """Step and word, in file order."""
+    """Step and word, in file order; of a step in a loop the last iteration."""
     found: dict[str, str] = {}
-    for place, step in reading.places(state):
+    for place, step in state.places():
         undo = None if step.undo is None else _UNDO.get(step.undo.stage)
-        found[definition.node(place[0]).name] = undo or _PROGRESS[step.progress]
+        found[definition.node(place.step).name] = undo or _PROGRESS[step.progress]
     return tuple(found.items())
