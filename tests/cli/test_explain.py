@@ -49,7 +49,7 @@ def test_as_json(offline: Any) -> None:
 @pytest.mark.parametrize(
     ("typed", "hint"),
     [
-        ("SAGA204", "did you mean SAGA203, an outcome of the engine?"),
+        ("SAGA205", "did you mean SAGA204, an error that cannot be caught?"),
         ("SAGA", "`saga explain` lists them all"),
         ("card_declined", "`saga explain` lists them all"),
     ],

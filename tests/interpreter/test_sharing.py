@@ -14,6 +14,7 @@ from saga.interpreter.client import Started
 from saga.interpreter.machine.events import CancelRequested
 from saga.interpreter.memory import MemoryStore
 from saga.interpreter.postgres import PostgresStore
+from saga.interpreter.store import RunFilter
 from saga.interpreter.worker import Settings
 from saga.schema.loader import load
 
@@ -92,7 +93,7 @@ async def test_a_crowd_does_not_starve_another_saga(workshop: Workshop) -> None:
     async with workshop.working(Settings(concurrency=4)):
         for run in others:
             await workshop.until(run.run, "completed")
-        before = [row for row in await workshop.store.runs(saga="shop", limit=200) if row.status.ended]
+        before = [row for row in await workshop.store.runs(RunFilter(saga="shop"), 200) if row.status.ended]
     assert len(before) < 60
 
 
@@ -135,3 +136,31 @@ async def test_more_attempts_than_a_worker_makes_at_once_wait(workshop: Workshop
         workshop.be_slow(False)
         for run in runs:
             await workshop.until(run.run, "completed")
+
+
+async def test_a_run_that_is_worked_on_alone_goes_to_all_again_once_it_gets_on(workshop: Workshop) -> None:
+    """Many runs that lost their worker twice, by no fault of theirs, are not worked on one by one to their ends."""
+    text = (
+        HEADER
+        + "steps:\n"
+        + "".join(f"  s{number}: {{call: act.do, with: {{how: ok}}, compensate: none}}\n" for number in range(4))
+    )
+    runs = [started.run for started in await crowd(workshop, text, 6, how="ok")]
+    store = workshop.store
+    for _ in range(2):
+        victim, heir = [await store.enlist(workshop.project, ["default"], None, "host", 1, 1) for _ in range(2)]
+        assert len(await store.claim(victim, 10)) == 6
+        await asyncio.sleep(0.01)
+        await store.renew(heir)
+        assert await store.sweep(heir) == 6
+        await store.retire(heir)
+    async with workshop.working(Settings(sweep=0.05)):
+        for run in runs:
+            await workshop.until(run, "completed")
+    calls = workshop.calls()
+    assert sorted(calls) == sorted(["s0", "s1", "s2", "s3"] * 6)
+    assert {call["attempt"] for call in workshop.book() if call["step"] == "s0"} == {2}, (
+        "the first was lost with its worker"
+    )
+    assert {call["attempt"] for call in workshop.book() if call["step"] == "s1"} == {1}, "it was handed over untried"
+    assert {row.crashes for row in await store.runs()} == {0}

@@ -39,6 +39,7 @@ from saga.interpreter.outgoing import outbox_for
 from saga.interpreter.status import Status
 from saga.interpreter.store import (
     ALONE_FROM,
+    NO_PROGRESS_KINDS,
     Batch,
     Change,
     Claimed,
@@ -283,6 +284,8 @@ class Engine:
                 self._cannot_be_kept(run, outcome.bad)
             elif not outcome.row:
                 self._failed(RuntimeError(f"journal row {run.seq} of run {run.state.address} was refused"))
+            elif change is None and run.alone and row is not None and row.kind not in NO_PROGRESS_KINDS:
+                self._hand_back(run, commands)
             elif change is None:
                 self._carry_out(run, commands)
             elif outcome.change:
@@ -513,11 +516,20 @@ class Engine:
             self._drop(run)
         await self._flights.end()
 
-    def _release(self, run: LiveRun) -> None:
+    def _hand_back(self, run: LiveRun, commands: Sequence[Command]) -> None:
+        """A run that is worked on alone has got on: it goes to all workers again, and the next one has its turn."""
+        if run.flights or run.pending or run.turn_taken:
+            self._carry_out(run, commands)
+        else:
+            self._release(run, commands)
+
+    def _release(self, run: LiveRun, unbegun: Sequence[Command] = ()) -> None:
+        """Lets go of a run. ``unbegun``: commands that have not been carried out."""
         run.releasing = True
         if run.closing or run.turn_taken:
             return
         not_begun = {ref for ref, flight in run.flights.items() if not flight.begun}
+        not_begun |= {command.ref for command in unbegun if isinstance(command, RunAction)}
         attempts = machine.open_attempts(run.definition, run.state)
         lost = tuple((ref, number) for ref, number in attempts if ref not in not_begun)
         self._flights.abandon(run)

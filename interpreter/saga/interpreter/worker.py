@@ -165,12 +165,12 @@ class Worker:
             ("show", self._show, 1.0),
             ("purge", self._purge, every.purge),
         ):
-            self._spawn(task, self._repeat(work, pause))
-        self._spawn("relay", relay.run())
-        self._spawn("events", events.run())
+            self._spawn(task, partial(self._repeat, work, pause))
+        self._spawn("relay", relay.run)
+        self._spawn("events", events.run)
         if self._only is None:
-            self._spawn("errands", errands.run(f"worker {self.number}", every.idlest))
-        self._spawn("claim", self._claim_for_ever())
+            self._spawn("errands", partial(errands.run, f"worker {self.number}", every.idlest))
+        self._spawn("claim", self._claim_for_ever)
 
     def ring(self) -> None:
         """Something may be due: look at once."""
@@ -219,13 +219,13 @@ class Worker:
             log.error("worker %d stops: %s", self.number, problem)
         self._stopping.set()
 
-    def _spawn(self, name: str, work: Awaitable[None]) -> None:
+    def _spawn(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         self._tasks.append(asyncio.ensure_future(self._guard(work)))
         self._tasks[-1].set_name(f"saga {name}")
 
-    async def _guard(self, work: Awaitable[None]) -> None:
+    async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work
+            await work()
         except Exception as problem:
             self._failed(problem)
 

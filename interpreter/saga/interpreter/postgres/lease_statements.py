@@ -38,11 +38,13 @@ WITH d AS (SELECT id FROM saga.worker
    WHERE id = $1 AND (lease_until < clock_timestamp() OR renewed_at < clock_timestamp() - interval '2 seconds' OR $2)
      FOR UPDATE SKIP LOCKED),
 w AS (DELETE FROM saga.worker w USING d WHERE w.id = d.id),
-m AS (DELETE FROM saga.mail m USING d WHERE m.worker = d.id),
-o AS (UPDATE saga.outbox o SET taker = NULL, not_before = clock_timestamp() FROM d
-   WHERE o.taker = d.id AND o.delivered_at IS NULL)
+m AS (DELETE FROM saga.mail m USING d WHERE m.worker = d.id)
 DELETE FROM saga.fence f USING d WHERE f.worker = d.id RETURNING f.worker"""
 """Declares a worker dead; waits for its statement under way. $2: it asks for it itself."""
+
+FREE_OUTBOX = """
+UPDATE saga.outbox SET taker = NULL, not_before = clock_timestamp() WHERE taker = $1 AND delivered_at IS NULL"""
+"""What a fallen worker was delivering is for others; after FELL, for the same reason as FREE."""
 
 ORPHANED = """
 WITH RECURSIVE o(owner) AS (

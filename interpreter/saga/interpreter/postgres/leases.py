@@ -47,6 +47,7 @@ class Leases:
         """Takes the worker off and frees what it still holds; no crash is counted."""
         self._bell.drop(worker)
         await self._link.ask(sql.FELL, worker, True)
+        await self._link.ask(sql.FREE_OUTBOX, worker)
         await self._free(worker, crashed=False)
 
     async def sweep(self, worker: int) -> int:
@@ -59,7 +60,8 @@ class Leases:
             return await self._free_orphaned()
         for (suspect,) in await self._link.ask(sql.SUSPECTS, worker):
             with suppress(StoreUnavailable):
-                await self._link.ask(sql.FELL, suspect, False)
+                if await self._link.ask(sql.FELL, suspect, False):
+                    await self._link.ask(sql.FREE_OUTBOX, suspect)
         return await self._free_orphaned()
 
     async def _free_orphaned(self) -> int:
