@@ -14,7 +14,7 @@ from saga.cli.exits import Exit
 from saga.cli.failures import Failure
 from saga.cli.interrupts import interruptible
 from saga.cli.logs import log_to_stderr
-from saga.cli.options import actions_option
+from saga.cli.options import actions_option, queue_option
 from saga.cli.screen import note
 from saga.cli.sources import register_all
 from saga.cli.wiring import Here, execute, load_actions, opened
@@ -43,7 +43,7 @@ CLIENTS = 8
 @admission_options
 @click.option("--root-path", default="", metavar="PATH", help="Where a proxy mounts it, such as /saga.")
 @click.option("--concurrency", type=click.IntRange(1), metavar="N", help="Runs in hand at once (400).")
-@click.option("--queue", "queues", multiple=True, metavar="NAME", help="Work on this queue; may be given again.")
+@queue_option
 @actions_option
 def serve(
     path: Path | None,

@@ -15,7 +15,7 @@ from saga.cli.exits import Exit
 from saga.cli.idle import until_idle, until_nobody_is_alone
 from saga.cli.interrupts import interruptible
 from saga.cli.logs import log_to_stderr
-from saga.cli.options import actions_option
+from saga.cli.options import actions_option, queue_option
 from saga.cli.screen import note
 from saga.cli.sources import register_all
 from saga.cli.wiring import Here, execute, load_actions, opened, performing
@@ -30,7 +30,7 @@ from saga.interpreter.worker import Settings, Worker, tune_process
 @click.command()
 @click.argument("path", required=False, type=click.Path(exists=True, path_type=Path))
 @click.option("--concurrency", type=click.IntRange(1), metavar="N", help="Runs in hand, and actions, at once (400).")
-@click.option("--queue", "queues", multiple=True, metavar="NAME", help="Work on this queue; may be given again.")
+@queue_option
 @click.option("--until-idle", "ends_idle", is_flag=True, help="End when nothing is left that goes on by itself.")
 @click.option("--alone", is_flag=True, hidden=True, help="Only runs that died twice with their worker, one at a time.")
 @actions_option
@@ -52,7 +52,7 @@ def worker(
     With --until-idle it ends by itself: when no run is being worked on, due, or to be tried again. Runs that wait for a
     signal, a later time or a person do not count.
     """
-    employment = Employment(concurrency, queues or (DEFAULT_QUEUE,), actions, ends_idle, alone)
+    employment = Employment(concurrency, queues, actions, ends_idle, alone)
     return execute(_worker(path or Path.cwd(), employment))
 
 
