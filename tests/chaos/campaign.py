@@ -105,7 +105,10 @@ class Campaign:
             await asyncio.gather(watching, tormenting, return_exceptions=True)
 
     async def _all(self, lives: list[asyncio.Future[None]]) -> None:
-        _, open_ = await asyncio.wait(lives, timeout=self.terms.patience)
+        open_, before = set(lives), len(lives) + 1
+        while open_ and len(open_) < before:  # a slow machine may take its time, as long as it gets on
+            before = len(open_)
+            _, open_ = await asyncio.wait(open_, timeout=self.terms.patience)
         for life in lives:
             if life.done():
                 life.result()

@@ -109,8 +109,14 @@ def _end(evidence: Evidence) -> Iterator[str]:
         return
     end, right = (run.status.word, run.outcome or ""), allowed(life.case)
     by_hand = any("crashing" not in reason for reason in life.reasons)
-    if end not in right and not (by_hand and end == ("compensated", "failed")):
+    # With a limit of one second a machine that is busy with other things may be too slow for what always succeeds.
+    too_slow = life.case.shape.hangs and (evidence.state is None or _code(evidence.state) == "attempt_timeout")
+    if end not in right and not ((by_hand or too_slow) and end == ("compensated", "failed")):
         yield f"it ended {end}, allowed are {sorted(right)}"
+
+
+def _code(state: State) -> object:
+    return (state.error or {}).get("code")
 
 
 def _calls(evidence: Evidence) -> Iterator[str]:
