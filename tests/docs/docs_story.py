@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ PATIENCE = 30.0
 HOME = "/home/ada"
 """How pages call the folder in which they are played."""
 _UNTIL_QUIET = 3.0
+_PORT = re.compile(r"--port (\d+)")
 _PYTEST = "-p no:asyncio -p no:cacheprovider"
 """A user need not have the plugins of this repository."""
 
@@ -102,6 +105,8 @@ class Story:
         self._url = url
         self._patient = patient
         self._terminals: dict[str, Terminal] = {}
+        self._ports = {port: _free_port() for port in _PORT.findall(page.text)}
+        """The ports that the page names, and those that its servers get, for pages are played at once on one machine."""
 
     def play(self) -> Iterator[Move]:
         """Plays the page; each move is given once its output is there."""
@@ -113,7 +118,7 @@ class Story:
                 elif block.file is not None:
                     path = self._folder / block.file
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_text(block.text, "utf-8")
+                    path.write_text(self._here(block.text), "utf-8")
                 for move in moves:
                     self._make(move)
                     yield move
@@ -138,7 +143,7 @@ class Story:
             terminal.forget()
             terminal.interrupt()
         else:
-            terminal.send(move.command)
+            terminal.send(self._here(move.command))
         if move.ends:
             terminal.until(lambda: terminal.ended, PATIENCE)
         if not move.ends or (move.command or "").endswith("&"):
@@ -153,7 +158,16 @@ class Story:
         else:
             terminal.quiet(_UNTIL_QUIET, 3 * _UNTIL_QUIET)
 
+    def _here(self, text: str) -> str:
+        """What a page says, with the ports of this place."""
+        for port, free in self._ports.items():
+            text = re.sub(rf"\b{port}\b", free, text)
+        return text
+
     def _homely(self, text: str) -> str:
+        """What is printed here, with the folder and the ports of the page."""
+        for port, free in self._ports.items():
+            text = re.sub(rf"\b{free}\b", port, text)
         return text.replace(str(self._folder), HOME)
 
     def _environment(self) -> dict[str, str]:
@@ -162,6 +176,12 @@ class Story:
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
         user = {"LOGNAME": "ada", "TZ": "UTC", "NO_COLOR": "1", "COLUMNS": "100", "PYTEST_ADDOPTS": _PYTEST}
         return kept | user | {"PATH": path, "SAGA_DATABASE_URL": self._url}
+
+
+def _free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
 
 
 async def _execute(url: str, text: str) -> None:
