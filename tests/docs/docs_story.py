@@ -106,7 +106,7 @@ class Story:
         self._patient = patient
         self._terminals: dict[str, Terminal] = {}
         self._ports = {port: _free_port() for port in _PORT.findall(page.text)}
-        """The ports that the page names, and what its servers get: pages are played at once on one machine."""
+        """The ports that the page names, and those that its servers get: pages are played at once on one machine."""
 
     def play(self) -> Iterator[Move]:
         """Plays the page; each move is given once its output is there."""

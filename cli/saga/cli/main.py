@@ -50,6 +50,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("list", "saga.cli.listing:listing", "List runs, newest first."),
             Entry("show", "saga.cli.show:show", "Show everything about one run."),
+            Entry("schedules", "saga.cli.schedules_command:schedules", "List what starts by the clock, and when next."),
             Entry("watch", "saga.cli.watch:watch", "Follow a run until it ends."),
         ),
     ),

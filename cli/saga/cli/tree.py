@@ -26,7 +26,9 @@ _LOOKS = {
     Progress.SKIPPED: Look("–", "dim"),
     Progress.TIMED_OUT: Look("◷", "red"),
     Progress.PASSED_OVER: Look("✗", "yellow"),
+    Progress.CAUGHT: Look("✗", "yellow"),
     Progress.STOPPED: Look("■", "dim"),
+    Progress.OPEN: Look("▸", "blue"),
 }
 _WORDS = {
     Progress.PENDING: "",
@@ -38,7 +40,9 @@ _WORDS = {
     Progress.SKIPPED: "skipped",
     Progress.TIMED_OUT: "timed out",
     Progress.PASSED_OVER: "passed over",
+    Progress.CAUGHT: "caught",
     Progress.STOPPED: "stopped",
+    Progress.OPEN: "open",
 }
 _UNDO_LOOKS = {
     Unwound.ARMED: Look("◦", "dim"),
@@ -126,7 +130,7 @@ def _details(timeline: Timeline, step: Step, mine: StepState, track: Track, now:
             return [f"ends as {step.outcome}"]
         case Progress.OK | Progress.TIMED_OUT:
             return [_took(track), _several(track.tries)]
-        case Progress.FAILED | Progress.PASSED_OVER | Progress.STOPPED:
+        case Progress.FAILED | Progress.PASSED_OVER | Progress.CAUGHT | Progress.STOPPED:
             return [_error(mine), _several(track.tries)]
         case _:
             return []

@@ -328,10 +328,12 @@ class Client:
         if why is not None:
             raise NotNow(f"{run.address} cannot be undone: {why}", f"`saga show {run.address}` shows where it stands")
         new = undo_run(run, by=by, reason=reason)
-        created = await self.store.start(new)
-        holder = (await self.store.by_address(new.address, run.project))[0]
-        if holder.undoes != run.id:
-            raise Conflict(f"{run.address} cannot be undone: {new.address} is another run already")
+        async with self.recorded("undo", run.project, run.address, {"reason": reason}, run) as recording:
+            created = await self.store.start(new)
+            holder = (await self.store.by_address(new.address, run.project))[0]
+            if holder.undoes != run.id:
+                raise Conflict(f"{run.address} cannot be undone: {new.address} is another run already")
+            recording.after = {"run": holder.address, "created": created}
         return Started(holder, created)
 
     async def no_undo(self, run: RunRow) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from saga.interpreter.starting import DEFAULT_QUEUE
 from saga.interpreter.store import DefinitionRow, Store
+from saga.schema.cron import Cron
 from saga.schema.definition import Definition
 from saga.schema.loader import load
 
@@ -28,6 +29,7 @@ class Definitions:
 
     async def register(self, project: int, definition: Definition) -> DefinitionRow:
         """Stores a definition (a changed text becomes a draft of its version) and remembers it."""
+        schedule = definition.schedule
         row = await self._store.register(
             project,
             definition.name,
@@ -37,6 +39,7 @@ class Definitions:
             queue=definition.queue or DEFAULT_QUEUE,
             computes_id=definition.id is not None,
             reuses_id=definition.id_reuse == "after_undone",
+            ticks=None if schedule is None else str(Cron(schedule.cron, schedule.timezone)),
         )
         self._known[row.id] = (row, definition)
         return row

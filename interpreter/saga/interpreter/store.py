@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -313,6 +314,37 @@ class DefinitionRow:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class ScheduleRow:
+    """Where the schedule of a saga stands. ``definition`` is the one registered last, for that one counts."""
+
+    project: int
+    saga: str
+    definition: int
+    since: int
+    """The last tick that was seen to; at first, when the schedule was registered."""
+    queued: tuple[int, ...] = ()
+    """Ticks that wait for the run before to end."""
+    run: UUID | None = None
+    """The last run that it started."""
+    open: bool = False
+    """Whether that run has not ended."""
+    note: str = ""
+    """Why the last tick started no run, if it did not."""
+    turn: int = 0
+    """Counts changes of the row: whoever changes it must have seen the last one."""
+
+
+class Advanced(Enum):
+    """What became of a schedule's step."""
+
+    DONE = "done"
+    OUTRUN = "outrun"
+    """Somebody else changed the row first; nothing was done."""
+    TAKEN = "taken"
+    """The run's key is taken; nothing was done."""
+
+
 @dataclass(slots=True)
 class Message:
     """A message to a run: a signal (kind 0) or an operator's request. A ``key`` makes it count once a run and name."""
@@ -403,10 +435,13 @@ class Store(TaskStore, Protocol):
         queue: str = "default",
         computes_id: bool = False,
         reuses_id: bool = False,
+        ticks: str | None = None,
     ) -> DefinitionRow:
         """Stores a definition once per digest. The first text of a version is the version, others are its drafts.
 
-        What comes after the text is for those who start runs without reading it: the SQL function saga.start_run.
+        What comes after the text is for those who start runs without reading it: the SQL function saga.start_run, and
+        `schedules`. ``ticks``: when its schedule starts runs, as a text to compare; while that stays the same from one
+        definition to the next, the schedule goes on where it was. None: it has no schedule (any more).
         """
         ...
 
@@ -483,6 +518,17 @@ class Store(TaskStore, Protocol):
 
     async def workers(self) -> list[WorkerInfo]:
         """The workers whose lease has not run out."""
+        ...
+
+    # -- schedules
+    async def schedules(self, project: int) -> list[ScheduleRow]:
+        """The schedules of a project, by saga."""
+        ...
+
+    async def advance(self, row: ScheduleRow, start: NewRun | None = None) -> Advanced:
+        """Stores a schedule's row as changed from what was read, and the run that it starts, in one commit: all of it,
+        or nothing. ``open`` is not stored.
+        """
         ...
 
     # -- as a worker

@@ -28,7 +28,7 @@ from saga.interpreter.machine.state import Progress, StepState, Unwound
 from saga.interpreter.store import Row, RunRow
 from saga.schema.definition import Definition, Step
 
-_OVER = frozenset({Progress.OK, Progress.TIMED_OUT, Progress.FAILED, Progress.PASSED_OVER, Progress.STOPPED})
+_OVER = frozenset(Progress) - {Progress.PENDING, Progress.RUNNING, Progress.BACKOFF, Progress.WAITING, Progress.OPEN}
 
 
 @dataclass(slots=True)

@@ -12,8 +12,8 @@ import secrets
 from hashlib import sha256
 
 PREFIX = "saga"
-SCOPES = ("read", "start", "signal", "cancel", "operate", "deploy", "admin")
-"""What a token can allow (promises.md). ``admin`` allows everything."""
+SCOPES = ("read", "start", "signal", "cancel", "operate", "work", "deploy", "admin")
+"""What a token can allow (promises.md; ``work``: decision 47). ``admin`` allows everything."""
 
 _TEXT = re.compile(rf"{PREFIX}_([0-9a-f]{{10}})_[0-9a-f]{{40}}")
 _LEAKED = re.compile(rf"{PREFIX}_([0-9a-f]{{10}})_[0-9a-f]{{8,40}}")

@@ -29,6 +29,7 @@ from saga.interpreter.errands import Errands
 from saga.interpreter.project import Sink
 from saga.interpreter.relay import Relay, one_by_one
 from saga.interpreter.retention import Keep, purge
+from saga.interpreter.schedules import Schedules
 from saga.interpreter.sinks import Publisher
 from saga.interpreter.starting import DEFAULT_QUEUE, prepare
 from saga.interpreter.status import Status
@@ -72,6 +73,8 @@ class Settings:
     sweep: float = 1.0
     offer: float = 2.0
     keep: Keep = field(default_factory=Keep)
+    schedules: float = 1.0
+    """Between two looks for runs that are to be started by the clock."""
     purge: float = 600.0
     """Between two looks for runs that need not be kept any more."""
     alone: bool = False
@@ -170,6 +173,8 @@ class Worker:
         self._spawn("events", events.run)
         if self._only is None:
             self._spawn("errands", partial(errands.run, f"worker {self.number}", every.idlest))
+            schedules = Schedules(self._store, self.definitions, self._project, self._clock)
+            self._spawn("schedules", partial(self._repeat, schedules.look, every.schedules))
         self._spawn("claim", self._claim_for_ever)
 
     def ring(self) -> None:

@@ -428,9 +428,9 @@ class Schedule:
     catch_up: str
     """``all``, ``latest`` or ``none``."""
     id: Template | None
-    """Evaluates to the run's id; sees ``schedule.time``. None: the saga's own."""
+    """Evaluates to the run's id; sees ``schedule.time`` and ``schedule.date``. None: the saga's own."""
     arguments: Template
-    """Evaluates to the input; sees ``schedule.time``."""
+    """Evaluates to the input; sees ``schedule.time`` and ``schedule.date``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,11 @@ from saga.interpreter.access import Actor
 from saga.interpreter.actions.secrets import Secrets
 from saga.interpreter.client import Client
 from saga.interpreter.store import StoreUnavailable
+from saga.interpreter.tasks import Tasks
 from saga.server.endpoints import Endpoint
 from saga.server.limits import Buckets
 from saga.server.metrics import Metrics
+from saga.server.offers import Offers
 from saga.server.settings import Settings
 from saga.server.watching import Watching
 from saga.server.webhooks.book import Book
@@ -48,6 +50,7 @@ class House:
         self.watching = Watching(client.store, settings.poll)
         self.metrics = Metrics()
         self.secrets = Secrets()
+        self.offers = Offers(Tasks(client.store), self.pause)
         self.hooks = Book(client, settings.project)
         self.limits = Buckets(settings.rate, settings.burst)
         self.refusals = Buckets(_REFUSALS, _REFUSALS_AT_ONCE)

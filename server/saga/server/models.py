@@ -23,6 +23,9 @@ def _code(text: str) -> str:
     return text
 
 
+Code = Annotated[str, AfterValidator(_code), Field(max_length=200, json_schema_extra={"pattern": "^[a-z][a-z0-9_]*$"})]
+
+
 class Given(BaseModel):
     """What comes in: nothing unknown, nothing converted in silence."""
 
@@ -72,15 +75,7 @@ class Resolution(Given):
         json_schema_extra={"oneOf": [{"required": ["ok"]}, {"required": ["rejected"]}, {"required": ["undone"]}]},
     )
     ok: Annotated[Any, Field(description="It had worked, with this output.")] = None
-    rejected: Annotated[
-        str,
-        AfterValidator(_code),
-        Field(
-            json_schema_extra={"pattern": "^[a-z][a-z0-9_]*$"},
-            max_length=200,
-            description="It was refused with this code: nothing happened.",
-        ),
-    ] = ""
+    rejected: Annotated[Code, Field(description="It was refused with this code: nothing happened.")] = ""
     undone: Annotated[Literal[True], Field(description="Its undo is stuck, and somebody has undone it by hand.")] = True
     reason: Annotated[Reason, Field(min_length=1)]
 

@@ -37,6 +37,7 @@ _PARTS = {
     "signal": "The signal's name.",
     "step": "The step's name.",
     "code": "The code.",
+    "task": "The name under which the task was taken.",
 }
 
 

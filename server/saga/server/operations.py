@@ -17,8 +17,9 @@ from saga.interpreter.machine.events import (
     StepSkipped,
     TerminateRequested,
 )
+from saga.interpreter.records import run_record
 from saga.schema.values import Value
-from saga.server.answers import json_answer
+from saga.server.answers import json_answer, location_of
 from saga.server.endpoints import NoQuery
 from saga.server.house import Call
 from saga.server.models import MayReason, MustReason, Resolution
@@ -90,6 +91,13 @@ async def resolve(call: Call[NoQuery, Resolution]) -> Response:
     else:
         request.how = "undone"
     return await _ask(call, request)
+
+
+async def undo(call: Call[NoQuery, MustReason]) -> Response:
+    """Undoes a completed run."""
+    started = await call.client.undo(await find(call), call.caller.name, call.body.reason)
+    headers = {"Location": location_of(call, started.run.address)}
+    return json_answer(run_record(started.run), 201 if started.created else 200, headers)
 
 
 async def _ask(call: Call[NoQuery, Any], request: OperatorRequest) -> Response:

@@ -73,6 +73,7 @@ KINDS: dict[str, Kind] = {
     "unknown_saga": Kind(404, "No saga of that name is deployed", "GET /v1/definitions lists the sagas there are."),
     "unknown_signal": Kind(404, "The saga declares no such signal", "The definition of the saga lists its signals."),
     "unknown_step": Kind(404, "The saga has no step of that name", "The definition of the saga lists its steps."),
+    "unknown_task": Kind(404, "No task has that name", "Use the name that came with the task."),
     "unknown_problem": Kind(404, "No problem has that code", "GET /v1/problems lists them all."),
     "method": Kind(405, "This address does not take that method", "`Allow` lists those it takes."),
     "ambiguous_run": Kind(409, "Several runs have that id", "Name the saga too."),
@@ -83,6 +84,16 @@ KINDS: dict[str, Kind] = {
     ),
     "run_ended": Kind(409, "The run has ended, and nothing takes care of this", "An ended run does not change."),
     "not_now": Kind(409, "The run is not in a state in which this makes sense", "Look at the run, then decide."),
+    "late": Kind(
+        409,
+        "The attempt is over: given up, answered, or taken away for its silence",
+        "Stop; an effect that it had is known to the saga as possible, and cared for. Take tasks anew.",
+    ),
+    "mailbox_full": Kind(
+        409,
+        "The run has as many unread signals as it may have",
+        "Look at the run for why it does not read them; send it again later.",
+    ),
     "in_flight": Kind(
         409,
         "A request with this Idempotency-Key is still being answered",

@@ -25,6 +25,7 @@ from saga.server.models import (
     RunStory,
     SignalAnswer,
 )
+from saga.server.task_table import TASKS
 
 RUN = "/v1/runs/{saga}/{id}"
 _LOCATION = (("Location", "The address of the run."),)
@@ -204,6 +205,20 @@ OPERATIONS = (
         (*_REFUSED, "unknown_step"),
         body=Resolution,
     ),
+    Endpoint(
+        "POST",
+        f"{RUN}/undo",
+        "undo_run",
+        "Undo a completed run, by a run of its own",
+        operations.undo,
+        "operate",
+        (
+            Answer(201, "The run that undoes it was started.", Run, headers=_LOCATION),
+            Answer(200, "It had been started before.", Run, headers=_LOCATION),
+        ),
+        ("unknown_run", "not_now", "conflict"),
+        body=MustReason,
+    ),
 )
 
 DEFINITIONS = (
@@ -348,5 +363,5 @@ ABOUT = (
     ),
 )
 
-ENDPOINTS: tuple[Endpoint, ...] = (*RUNS, *STREAMS, *OPERATIONS, *DEFINITIONS, *ABOUT)
+ENDPOINTS: tuple[Endpoint, ...] = (*RUNS, *STREAMS, *OPERATIONS, *TASKS, *DEFINITIONS, *ABOUT)
 """Everything that can be reached, but for webhooks: those stand in the sagas' files."""

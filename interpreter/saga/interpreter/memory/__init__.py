@@ -17,12 +17,14 @@ from uuid import UUID
 from saga.interpreter.memory.access import MemoryAccess
 from saga.interpreter.memory.questions import MemoryQuestions
 from saga.interpreter.memory.repeats import MemoryRepeats
+from saga.interpreter.memory.schedules import ScheduleTable
 from saga.interpreter.memory.tables import StoredRun, StoredWorker, Tables
 from saga.interpreter.memory.tasks import TaskTable
 from saga.interpreter.status import Status
 from saga.interpreter.store import (
     CRASH_LIMIT,
     CRASHING,
+    Advanced,
     Batch,
     Change,
     Claimed,
@@ -34,6 +36,7 @@ from saga.interpreter.store import (
     NewRun,
     OutboxRow,
     Permit,
+    ScheduleRow,
     Share,
     Transaction,
     Want,
@@ -53,6 +56,7 @@ class MemoryStore(MemoryQuestions):
 
     def __init__(self, clock: Callable[[], int] = _wall_clock) -> None:
         super().__init__(Tables(clock))
+        self._schedules = ScheduleTable(self._tables)
         self._tasks = TaskTable(clock, self._send)
         self.access = MemoryAccess(clock)
         self.repeats = MemoryRepeats(clock)
@@ -88,9 +92,12 @@ class MemoryStore(MemoryQuestions):
         queue: str = "default",
         computes_id: bool = False,
         reuses_id: bool = False,
+        ticks: str | None = None,
     ) -> DefinitionRow:
         """See `Store.register`."""
-        return self._tables.register(project, name, version, digest, text)
+        row = self._tables.register(project, name, version, digest, text)
+        self._schedules.register(row, ticks)
+        return row
 
     async def definition(self, number: int) -> DefinitionRow:
         """See `Store.definition`."""
@@ -113,6 +120,19 @@ class MemoryStore(MemoryQuestions):
             return False
         self._wake(stored)
         return True
+
+    async def schedules(self, project: int) -> list[ScheduleRow]:
+        """See `Store.schedules`."""
+        return self._schedules.of(project)
+
+    async def advance(self, row: ScheduleRow, start: NewRun | None = None) -> Advanced:
+        """See `Store.advance`."""
+        if not self._schedules.is_current(row):
+            return Advanced.OUTRUN
+        if start is not None and not await self.start(start):
+            return Advanced.TAKEN
+        self._schedules.put(row)
+        return Advanced.DONE
 
     async def send(self, messages: Sequence[Message]) -> list[Delivery]:
         """See `Store.send`."""

@@ -104,6 +104,16 @@ def _start_columns(starts: Sequence[NewRun], pool: Callable[[Pool], int]) -> Col
     )
 
 
+def start_columns(run: NewRun, pool: int) -> Columns:
+    """The arguments of the statement that stores one run for others to claim."""
+    again, after = [run.id] if run.again else [], [run.id] if run.after_undone else []
+    parent, ref = run.parent or (None, None)
+    return (
+        *(run.project, run.address, run.id, again, after, run.definition, pool),
+        *(stored_labels(run.labels), run.input, parent, ref, run.undoes),
+    )
+
+
 def stored_labels(labels: str) -> str | None:
     """No labels take no room."""
     return None if labels == "{}" else labels

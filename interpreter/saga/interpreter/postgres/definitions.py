@@ -29,6 +29,14 @@ SELECT {_COLUMNS} FROM saga.definition WHERE project = $1 AND name = $2 ORDER BY
 _OF_PROJECT = f"""
 SELECT DISTINCT ON (name) {_COLUMNS} FROM saga.definition WHERE project = $1 ORDER BY name, registered_at DESC"""
 
+_NO_SCHEDULE = "DELETE FROM saga.schedule WHERE project = $1 AND saga = $2"
+_SCHEDULE = """
+INSERT INTO saga.schedule AS s (project, saga, definition, ticks) VALUES ($1, $2, $3, $4)
+ON CONFLICT (project, saga) DO UPDATE
+   SET definition = excluded.definition, ticks = excluded.ticks, turn = s.turn + 1,
+       since = CASE s.ticks WHEN excluded.ticks THEN s.since ELSE clock_timestamp() END
+ WHERE s.definition <> excluded.definition OR s.ticks <> excluded.ticks"""
+
 
 class Definitions:
     """Registered definitions. Everything raises StoreUnavailable."""
@@ -51,7 +59,14 @@ class Definitions:
         return {row[0]: row[1] for row in await self._links.ask(_PROJECTS)}
 
     async def register(
-        self, project: int, name: str, version: int, digest: bytes, text: str, hints: tuple[str, bool, bool]
+        self,
+        project: int,
+        name: str,
+        version: int,
+        digest: bytes,
+        text: str,
+        hints: tuple[str, bool, bool],
+        ticks: str | None = None,
     ) -> DefinitionRow:
         """See `Store.register`. One at a time in a project, so that there is one first text of a version."""
         await self._pools.know([(project, hints[0], name)])
@@ -63,7 +78,13 @@ class Definitions:
                     labels = {row[0] for row in await fetch(_LABELS, project, name, version)}
                     label = version_label(version, digest, labels)
                     rows = await fetch(_NEW, project, name, version, label, digest, text, *hints)
-                return _row(rows[0])
+                row = _row(rows[0])
+                await (
+                    fetch(_NO_SCHEDULE, project, name)
+                    if ticks is None
+                    else fetch(_SCHEDULE, project, name, row.id, ticks)
+                )
+                return row
         except Exception as error:
             if is_weather(error):
                 raise unavailable(self._links.url, error) from error

@@ -13,7 +13,7 @@ import asyncpg
 
 from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.bell import Bell, worker_name
-from saga.interpreter.postgres.columns import stored_labels
+from saga.interpreter.postgres.columns import start_columns
 from saga.interpreter.postgres.links import Links
 from saga.interpreter.postgres.pools import Pools, pool_of, queue_name
 from saga.interpreter.store import Delivery, Message, NewRun, OutboxRow
@@ -37,14 +37,7 @@ class Messages:
     async def start(self, run: NewRun) -> bool:
         """See `Store.start`."""
         await self._pools.know([pool_of(run)])
-        pool = self._pools.number(pool_of(run))
-        again, after = [run.id] if run.again else [], [run.id] if run.after_undone else []
-        labels = stored_labels(run.labels)
-        parent, ref = run.parent or (None, None)
-        stored = await self._links.ask(
-            *(statements.START, run.project, run.address, run.id, again, after),
-            *(run.definition, pool, labels, run.input, parent, ref, run.undoes),
-        )
+        stored = await self._links.ask(statements.START, *start_columns(run, self._pools.number(pool_of(run))))
         if stored:
             self._bell.ring([queue_name(run.project, run.queue)])
         return bool(stored)

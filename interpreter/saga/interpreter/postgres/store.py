@@ -25,11 +25,13 @@ from saga.interpreter.postgres.pools import Pools, pool_of, queue_name
 from saga.interpreter.postgres.questions import Questions
 from saga.interpreter.postgres.removal import Removal
 from saga.interpreter.postgres.repeats import Repeats
+from saga.interpreter.postgres.schedules import Schedules
 from saga.interpreter.postgres.tasks import Tasks
 from saga.interpreter.postgres.transactions import Transactions
 from saga.interpreter.postgres.writing import Writer
 from saga.interpreter.store import (
     EVERY_RUN,
+    Advanced,
     Batch,
     Claimed,
     DefinitionRow,
@@ -42,6 +44,7 @@ from saga.interpreter.store import (
     Row,
     RunFilter,
     RunRow,
+    ScheduleRow,
     Share,
     Transaction,
     Want,
@@ -77,6 +80,7 @@ class PostgresStore:
         self._transactions = Transactions(url, self._claims)
         self._permits = Permits(self._claims)
         self._removal = Removal(self._client)
+        self._schedules = Schedules(self._client, self._bell, self._pools)
 
     @classmethod
     async def open(cls, url: str, *, upgrade: bool = False, clients: int = 1) -> PostgresStore:
@@ -134,10 +138,11 @@ class PostgresStore:
         queue: str = "default",
         computes_id: bool = False,
         reuses_id: bool = False,
+        ticks: str | None = None,
     ) -> DefinitionRow:
         """See `Store.register`."""
         hints = (queue, computes_id, reuses_id)
-        return await self._definitions.register(project, name, version, digest, text, hints)
+        return await self._definitions.register(project, name, version, digest, text, hints, ticks)
 
     async def definition(self, number: int) -> DefinitionRow:
         """See `Store.definition`."""
@@ -346,6 +351,16 @@ class PostgresStore:
     async def undeliverable(self, row: OutboxRow, problem: str) -> None:
         """See `Store.undeliverable`."""
         await self._outbox.undeliverable(row, problem)
+
+    # -- schedules
+
+    async def schedules(self, project: int) -> list[ScheduleRow]:
+        """See `Store.schedules`."""
+        return await self._schedules.of_project(project)
+
+    async def advance(self, row: ScheduleRow, start: NewRun | None = None) -> Advanced:
+        """See `Store.advance`."""
+        return await self._schedules.advance(row, start)
 
     # -- tasks
 

@@ -54,7 +54,7 @@ _MEMBERS = {
     "run": ("id", "started_at"),
     "step": ("key",),
     "error": ("code", "message", "step", "iteration", "attempts", "outcome"),
-    "schedule": ("time",),
+    "schedule": ("time", "date"),
 }
 _OF_A_STEP = ("output", "key", "error", "response", "status")
 _RESPONSE = ("status", "headers")

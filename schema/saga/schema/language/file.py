@@ -63,7 +63,9 @@ class Schedule(Arguments):
     catch_up: Literal["all", "latest", "none"] = Field(
         description="Starts that were missed while nothing ran: made up for all, for the latest, or for none."
     )
-    id: TemplateText | None = Field(None, description="The run's id; sees `schedule.time`. Default: the saga's `id`.")
+    id: TemplateText | None = Field(
+        None, description="The run's id; sees `schedule.time` and `schedule.date`. Default: the saga's `id`."
+    )
 
 
 Invariants = TypeAliasType(
