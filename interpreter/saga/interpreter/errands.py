@@ -26,7 +26,8 @@ from saga.schema.values import Value, load
 
 log = logging.getLogger("saga.errands")
 
-_LEASE = 15.0
+LEASE = 15_000_000
+"""Microseconds that a worker of saga may be silent before its errand is lost."""
 _RENEW = 2.0
 _AT_ONCE = 100
 _LACKING = 30_000_000
@@ -73,7 +74,7 @@ class Errands:
         room = _AT_ONCE - len(self._under_way)
         topics = [queue_topic(queue, name) for queue in self._queues for name in self._performer.performs()]
         try:
-            taken = await self._store.take_tasks(self._project, topics, room, int(_LEASE * 1_000_000), holder)
+            taken = await self._store.take_tasks(self._project, topics, room, LEASE, holder)
         except StoreUnavailable as problem:
             log.warning("%s; trying again", problem)
             return False
@@ -107,7 +108,7 @@ class Errands:
                 await asyncio.sleep(_WEATHER)
 
     async def _answer(self, task: Task, name: TaskName) -> Answer:
-        attempt = await self._attempt(task)
+        attempt = await attempt_of(self._store, self._definitions, task)
         heard: asyncio.Queue[Value] = asyncio.Queue()
         attempt.beat = heard.put_nowait
         performing = asyncio.ensure_future(self._performer.perform(attempt))
@@ -145,31 +146,40 @@ class Errands:
                 log.warning("%s; trying again", problem)
                 await asyncio.sleep(_WEATHER)
 
-    async def _attempt(self, task: Task) -> Attempt:
-        work = cast(dict[str, Any], load(task.data))
-        _, definition = await self._definitions.get(work["definition"])
-        step, iteration, undo = cast("list[Any]", load(task.ref))
-        ref = Ref(step, tuple(iteration), undo)
-        action = action_of(definition, ref)
-        return Attempt(
-            task.run,
-            work["run"],
-            work["saga"],
-            work["step"],
-            task.key,
-            task.attempt,
-            undo != FORWARD,
-            action,
-            work["arguments"],
-            work["started_at"],
-            work["undoes"],
-            await self._scope(task, ref) if action.verb is Verb.HTTP else {},
-            None if task.details is None else load(task.details),
-        )
 
-    async def _scope(self, task: Task, ref: Ref) -> Any:
-        """What the address and headers of a request see."""
-        run = await self._store.run(task.run)
-        assert run is not None
-        story = await Client(self._store, self._definitions).story(run)
-        return scope(story.definition, story.state, ref)
+async def attempt_of(store: Store, definitions: Definitions, task: Task) -> Attempt:
+    """The attempt that a task is. Raises StoreUnavailable."""
+    work = cast(dict[str, Any], load(task.data))
+    if "definition" in work:
+        number = work["definition"]
+    else:  # a `task` is told to workers that know no sagas
+        row = await store.run(task.run)
+        assert row is not None
+        number = row.definition
+    _, definition = await definitions.get(number)
+    step, iteration, undo = cast("list[Any]", load(task.ref))
+    ref = Ref(step, tuple(iteration), undo)
+    action = action_of(definition, ref)
+    return Attempt(
+        task.run,
+        work["run"],
+        work["saga"],
+        work["step"],
+        task.key,
+        task.attempt,
+        undo != FORWARD,
+        action,
+        work["arguments"],
+        work["started_at"],
+        work.get("undoes"),
+        await _scope(store, definitions, task, ref) if action.verb is Verb.HTTP else {},
+        None if task.details is None else load(task.details),
+    )
+
+
+async def _scope(store: Store, definitions: Definitions, task: Task, ref: Ref) -> Any:
+    """What the address and headers of a request see."""
+    run = await store.run(task.run)
+    assert run is not None
+    story = await Client(store, definitions).story(run)
+    return scope(story.definition, story.state, ref)

@@ -121,6 +121,14 @@ def action_of(definition: Definition, ref: Ref) -> Action:
     return action
 
 
+def topic_of(action: Action) -> str:
+    """Under which topic a remote action is offered."""
+    if action.verb is Verb.TASK:
+        return f"{TASK_TOPIC}{action.function}"
+    assert action.queue is not None
+    return queue_topic(action.queue, action.function or action.verb)
+
+
 def queue_topic(queue: str, name: str) -> str:
     """Under which topic workers of a queue find an action: a function by its name, or ``http``."""
     return f"{QUEUE_TOPIC}{queue}:{name}"
@@ -138,18 +146,14 @@ def _task(run: LiveRun, state: State, command: OfferTask) -> dict[str, Value]:
         "arguments": command.arguments,
         "started_at": state.started_at,
     }
-    if action.verb is Verb.TASK:
-        topic = f"{TASK_TOPIC}{action.function}"
-    else:
-        assert action.queue is not None
-        topic = queue_topic(action.queue, action.function or action.verb)
+    if action.verb is not Verb.TASK:
         work["definition"] = run.number
         work["undoes"] = key(definition, state, ref._replace(undo=FORWARD)) if undo and step.action else None
     return {
         "key": command.key,
         "attempt": command.attempt,
         "ref": spell_ref(ref),
-        "topic": topic,
+        "topic": topic_of(action),
         "attempt_timeout": action.attempt_timeout,
         "heartbeat": action.heartbeat,
         "work": work,

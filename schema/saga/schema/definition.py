@@ -9,7 +9,7 @@ Durations are ``int`` **microseconds**, points in time microseconds since the Un
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -561,10 +561,12 @@ class Definition:
 
     def functions(self) -> frozenset[str]:
         """Names of all Python functions the saga calls, forward, undo and finally."""
-        found: set[str] = set()
+        calls = (action.function for action in self.actions() if action.verb is Verb.CALL)
+        return frozenset(name for name in calls if name)
+
+    def actions(self) -> Iterator[Action]:
+        """All actions: forward, undo and finally."""
         for step in (*self.steps, *self.final_steps):
-            actions = [undo.action for undo in step.undo.actions]
             if step.action is not None:
-                actions.append(step.action)
-            found.update(action.function for action in actions if action.verb is Verb.CALL and action.function)
-        return frozenset(found)
+                yield step.action
+            yield from (undo.action for undo in step.undo.actions)

@@ -119,8 +119,8 @@ class Reality:
 class Understudy(Performer):
     """Performs attempts as planned, and for real where the plan says so."""
 
-    def __init__(self, book: Book, reality: Reality, loop: VirtualLoop, die: Callable[[str], None]) -> None:
-        """``die`` ends the worker, as if its process were killed."""
+    def __init__(self, book: Book, reality: Reality, loop: VirtualLoop, die: Callable[[Attempt], None]) -> None:
+        """``die`` ends whoever makes that attempt, as if its process were killed."""
         super().__init__(reality.actions, reality.secrets, Http(reality.secrets, reality.allow))
         self._book = book
         self._loop = loop
@@ -165,7 +165,7 @@ class Understudy(Performer):
             case Way.OK:
                 return _ok(planned, attempt)
         if planned.way is Way.LOST:
-            self._die(f"killed while {name_of(attempt)} was running")
+            self._die(attempt)
         await asyncio.get_running_loop().create_future()
         raise AssertionError("a future that nobody completes was completed")
 

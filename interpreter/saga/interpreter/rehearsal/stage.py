@@ -12,17 +12,20 @@ from collections.abc import Iterable
 from typing import cast
 from uuid import UUID
 
+from saga.interpreter.actions.performing import Attempt
 from saga.interpreter.beginning import Beginning, beginning_of
 from saga.interpreter.client import Client, Story
 from saga.interpreter.definitions import Definitions
 from saga.interpreter.deliveries import Deliveries
 from saga.interpreter.engine import Engine
 from saga.interpreter.machine.events import OperatorRequest
-from saga.interpreter.rehearsal.answers import Book, Reality, Understudy
+from saga.interpreter.outgoing import WITHDRAW
+from saga.interpreter.rehearsal.answers import Book, Reality, Understudy, name_of
+from saga.interpreter.rehearsal.takers import Takers
 from saga.interpreter.rehearsal.virtual import VirtualLoop
 from saga.interpreter.rehearsal.watched import WatchedStore
 from saga.interpreter.starting import DEFAULT_QUEUE
-from saga.interpreter.store import Claimed, Fenced, RunFilter, RunRow, Store
+from saga.interpreter.store import Claimed, DefinitionRow, Fenced, RunFilter, RunRow, Store
 from saga.schema.definition import Definition
 from saga.schema.values import Value
 
@@ -50,8 +53,10 @@ class Stage:
         self.crashes: list[str] = []
         """How workers ended that were stopped on the way."""
         self._store = store
-        self._understudy = Understudy(book, reality, loop, self._die)
+        self._understudy = Understudy(book, reality, loop, self._die_at)
         self._news = asyncio.Event()
+        self._takers = Takers(store, self.definitions, book, reality, loop, self._news.set, self._failed)
+        self._queues = {DEFAULT_QUEUE}
         watched.news = self._news.set
         self._engine: Engine | None = None
         self._worker = 0
@@ -61,20 +66,28 @@ class Stage:
         """Registers the sagas that take part."""
         self.project = await self._store.project(project)
         for definition in definitions:
-            await self.definitions.register(self.project, definition)
+            await self._join(definition)
         self._deliveries = Deliveries(self._store, self.definitions, self.project)
 
     async def close(self) -> None:
         """Lets go of everything."""
-        await self._lay_down()
-        if self._worker:
-            await self._store.retire(self._worker)
+        await self._takers.close()
+        await self._leave()
         await self._understudy.close()
 
     async def start(self, definition: Definition, given: Value, key: str | None) -> RunRow:
         """Starts a run. Raises ValueProblem where the input does not fit."""
-        row = await self.definitions.register(self.project, definition)
+        row = await self._join(definition)
         return (await self.client.start(row, definition, given, key=key)).run
+
+    async def _join(self, definition: Definition) -> DefinitionRow:
+        """Registers a saga, and has people for its queues and tasks."""
+        queue = definition.queue or DEFAULT_QUEUE
+        if queue not in self._queues:
+            self._queues.add(queue)
+            await self._leave()
+        self._takers.take_part(definition)
+        return await self.definitions.register(self.project, definition)
 
     async def signal(self, run: UUID, name: str, payload: Value, key: str | None = None) -> str:
         """Sends a signal now; what `Client.signal` answers and raises."""
@@ -118,7 +131,7 @@ class Stage:
             await self._work()
             due = await self._due()
             if not self._news.is_set():
-                if due is None and moment is None and not self._in_hand():
+                if due is None and moment is None and not self._in_hand() and not self._takers.busy:
                     break
                 end = None if moment is None else moment + self.loop.real
                 await self._wait(min((each for each in (due, end) if each is not None), default=None))
@@ -165,6 +178,7 @@ class Stage:
                 _, definition = await self.definitions.get(claimed.definition)
                 engine.adopt(claimed, definition, await beginning_of(self._store, claimed), began)
             await self._deliver()
+            await self._takers.look(self.project, self._worker)
         except Fenced as problem:
             self._failed(problem)
 
@@ -177,12 +191,15 @@ class Stage:
 
     async def _deliver(self) -> None:
         """What runs have sent goes where it belongs."""
-        for row in await self._store.take_outbox(self._worker, _AT_ONCE):
+        rows = await self._store.take_outbox(self._worker, _AT_ONCE)
+        for row in rows:
             problem = await self._deliveries.deliver(row)
             if problem is None:
                 await self._store.delivered([row])
             else:
                 await self._store.undeliverable(row, problem)
+        if any(row.kind == WITHDRAW for row in rows):
+            await self._takers.ask()
         await self._store.publish(await self._store.take_outbox(self._worker, _AT_ONCE, events=True))
 
     async def _at_hand(self) -> Engine:
@@ -194,13 +211,20 @@ class Stage:
 
     async def _enlist(self) -> int:
         """A worker whose lease has run out: the next one may take over at once."""
-        return await self._store.enlist(self.project, (DEFAULT_QUEUE,), None, "rehearsal", 0, -1)
+        return await self._store.enlist(self.project, sorted(self._queues), None, "rehearsal", 0, -1)
 
     async def _lay_down(self) -> None:
         """Nothing is in hand: no engine is needed."""
         engine, self._engine = self._engine, None
         if engine is not None:
             await engine.release(0)
+
+    async def _leave(self) -> None:
+        """There is no worker any more; the next one is enlisted when it is needed."""
+        await self._lay_down()
+        if self._worker:
+            await self._store.retire(self._worker)
+        self._worker = 0
 
     async def _take_over(self) -> None:
         """The worker has died: the next one finds what is stored. A defect is no death and goes up."""
@@ -219,17 +243,22 @@ class Stage:
     def _die(self, why: str) -> None:
         self._failed(Fenced(why))
 
+    def _die_at(self, attempt: Attempt) -> None:
+        self._die(f"killed while {name_of(attempt)} was running")
+
     def _failed(self, problem: BaseException) -> None:
         if self._failure is None:
             self._failure = problem
         self._news.set()
 
     async def _due(self) -> int | None:
-        """When a run that nobody has in hand is due next. What is due already and was not claimed may not be yet."""
+        """When something is due next that nobody has in hand. What is due but was not claimed may not be yet."""
         dues = [
             run.due
             for run in await self._store.runs(RunFilter(self.project), _RUNS)
             if run.owner is None and not run.status.ended and run.hold is None and run.due is not None
         ]
+        if self._takers.due is not None:
+            dues.append(self._takers.due)
         dues = [due for due in dues if due > self.loop.now()]
         return min(dues, default=None)

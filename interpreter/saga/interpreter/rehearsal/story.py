@@ -32,6 +32,7 @@ from saga.interpreter.machine.events import (
     TaskAnswered,
     TimerFired,
 )
+from saga.interpreter.machine.sending import answer_of_task
 from saga.interpreter.machine.state import Progress, State, StepState
 from saga.interpreter.rehearsal.answers import Called
 from saga.interpreter.store import RunRow
@@ -233,7 +234,7 @@ class _Teller:
                     self._story.children_undone.append((event.at, place))
                 yield Line(event.at, _name(definition, event.ref), event.status, event.outcome or event.code)
             case TaskAnswered():
-                yield Line(event.at, _name(definition, event.ref), event.how, event.code)
+                yield self._answered(answer_of_task(event))
             case _:
                 yield self._answered(event)
 

@@ -19,7 +19,7 @@ from saga.interpreter.store import Fenced, NewRun, Store, Transaction, Written
 SetClock = Callable[[int], Awaitable[None]]
 """Tells a store that keeps a clock of its own what time it is."""
 _WRITES = frozenset({"write", "settle"})
-_NEWS = _WRITES | {"start", "send", "send_to_ended", "sweep", "offer"}
+_NEWS = _WRITES | {"start", "send", "send_to_ended", "sweep", "offer", "withdraw_task", "answer_task", "expire_tasks"}
 """What can make something due."""
 
 
