@@ -22,8 +22,12 @@ step = "charge"
 [[operations]]
 include-name = ["POST /v1/runs", "POST /v1/runs/{{saga}}/{{id}}/signals/{{signal}}"]
 checks.positive_data_acceptance.enabled = false
+
+[[operations]]
+include-name = "POST /v1/tasks/take"
+parameters = {{ wait = "10ms" }}
 """
-"""The saga's own schema decides about input and payload: the document says `object`."""
+"""The saga's own schema decides about input and payload: the document says `object`. There is no task to wait for."""
 
 
 @pytest.fixture
