@@ -95,6 +95,23 @@ class Saga:
         assert "Traceback" not in err, err
         return Done(process.returncode, out, err)
 
+    def hold(self, name: str) -> None:
+        """The action of this name shall not end until `let_go`."""
+        self._gate(name).touch()
+
+    def let_go(self, name: str) -> None:
+        self._gate(name).unlink()
+
+    def _gate(self, name: str) -> Path:
+        return Path(self.environment["LEDGER"]).with_name(f"hold.{name}")
+
+    def until_ledger(self, line: str) -> None:
+        """Waits until the actions have written this."""
+        give_up = time.monotonic() + PATIENCE
+        while line not in self.ledger:
+            assert time.monotonic() < give_up, self.ledger
+            time.sleep(0.01)
+
     def work(self) -> None:
         """Lets a worker do all there is to do."""
         done = self("worker", "--until-idle")

@@ -70,10 +70,11 @@ def test_run_works_on_the_run_and_its_child(family):
 def test_a_child_goes_on_after_its_worker_was_killed(family):
     worker = family.begin("worker")
     family.until(worker, "Ctrl-C hands over")
-    assert family("run", "family.yaml", "-i", "id=f-1", "-i", "seconds=1", "--detach").code == 0
-    while "begin inner" not in family.ledger:
-        pass
+    family.hold("inner")
+    assert family("run", "family.yaml", "-i", "id=f-1", "--detach").code == 0
+    family.until_ledger("begin inner")
     worker.kill()
+    family.let_go("inner")
     family.work()
     assert family("show", "f-1", "--json").json["status"] == "completed"
     assert effects(family) == ["before", "inner", "after"]

@@ -198,6 +198,18 @@ def test_a_file_alone_and_among_others() -> None:
     assert check_together([*files, ("c3.yaml", newer)], whole=True) == (), "nobody knows which of two is meant"
 
 
+def test_two_sagas_with_one_webhook_path() -> None:
+    """Told in the file that comes later; versions of one saga may share it."""
+    hook = "webhooks: {paid: {path: /webhooks/pay, verify: {preset: github, secret: S}, start: NAME, with: {id: x}}}\n"
+    saga = "saga: v1\nname: NAME\nversion: 1\nid: x\ninput: {id: {type: string}}\n" + hook + "steps: {a: {set: 1}}\n"
+    first, second = saga.replace("NAME", "one"), saga.replace("NAME", "two")
+    found = check_together([("1.yaml", first), ("2.yaml", second)], whole=True)
+    assert [(each.path, each.code, each.severity) for each in found] == [("2.yaml", "SAGA233", "error")]
+    assert found[0].message == 'the saga "one" has a webhook at /webhooks/pay already'
+    files = [("1.yaml", first), ("newer.yaml", first.replace("version: 1", "version: 2"))]
+    assert check_together(files, whole=True) == ()
+
+
 def test_a_thousand_mistakes_are_told_in_time() -> None:
     steps = "".join(f"  step_{number}: {{cal: x.y}}\n" for number in range(1000))
     began = perf_counter()

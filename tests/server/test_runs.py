@@ -160,7 +160,7 @@ def test_lists_have_filters_and_pages(site: Served, order: str) -> None:
 
 def test_definitions(site: Served) -> None:
     listed = site.get("/v1/definitions").json["definitions"]
-    assert [each["saga"] for each in listed] == ["box", "refund", "shop", "stuck"]
+    assert [each["saga"] for each in listed] == ["box", "packing", "refund", "shop", "stuck"]
     shop = site.get("/v1/definitions/shop").json
     assert shop["input"]["required"] == ["order_id", "amount"]
     assert shop["signals"]["paid"]["properties"] == {"amount": {"type": "number"}}

@@ -17,7 +17,7 @@ from saga.cli.logs import log_to_stderr
 from saga.cli.paths import short
 from saga.cli.screen import err, note, say, warn
 from saga.cli.serve import CLIENTS, PORT, Address, listen, together
-from saga.cli.sources import read_definition, register_all
+from saga.cli.sources import errors_between, read_definition, refuse_unfit, register_all
 from saga.cli.wiring import execute, load_actions, opened
 from saga.cli.worker import Employment, Workplace, employ
 from saga.interpreter.actions.registry import Actions, ActionsProblem
@@ -107,10 +107,12 @@ class Desk:
 
     async def take_saga(self, path: Path) -> None:
         """A saga file was saved: new runs take it, if it has no mistakes."""
-        if path not in self._place.project.saga_files():
+        files = self._place.project.saga_files()
+        if path not in files:
             return
         try:
             definition = read_definition(path)
+            refuse_unfit(path, errors_between(files))
         except DefinitionProblems as problems:
             count = sum(problem.severity == "error" for problem in problems.problems)
             said = "a mistake" if count == 1 else f"{count} mistakes"

@@ -5,6 +5,7 @@ Warnings go to stderr; problems are raised, or, for files that were not asked fo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from saga.cli.failures import usage
@@ -12,7 +13,7 @@ from saga.cli.screen import err, say, warn
 from saga.cli.wiring import Here
 from saga.interpreter.project import Project
 from saga.schema.definition import Definition
-from saga.schema.loader import check
+from saga.schema.loader import check, check_together
 from saga.schema.problems import DefinitionProblems, visible
 
 
@@ -51,14 +52,32 @@ async def register_others(here: Here, project: Project, number: int, definition:
 
 async def register_all(here: Here, project: Project, number: int) -> int:
     """Registers every saga of the project that has no problems; returns how many."""
-    return len(await _register(here, number, project.saga_files()))
+    paths = project.saga_files()
+    return len(await _register(here, number, paths, beside=paths))
 
 
-async def _register(here: Here, number: int, paths: list[Path]) -> list[Definition]:
+def errors_between(paths: Sequence[Path]) -> DefinitionProblems | None:
+    """What only these files together can show, such as one webhook path in two sagas."""
+    texts = {str(path): path.read_bytes().decode("utf-8", "replace") for path in paths}
+    found = check_together(texts.items(), whole=False)
+    wrong = tuple(each for each in found if each.severity == "error")
+    return DefinitionProblems(wrong, texts) if wrong else None
+
+
+def refuse_unfit(path: Path, between: DefinitionProblems | None) -> None:
+    """Raises DefinitionProblems for a file that does not fit the others."""
+    mine = tuple(each for each in between.problems if each.path == str(path)) if between else ()
+    if between is not None and mine:
+        raise DefinitionProblems(mine, between.sources)
+
+
+async def _register(here: Here, number: int, paths: list[Path], beside: Sequence[Path] = ()) -> list[Definition]:
     found: list[Definition] = []
+    between = errors_between(beside)
     for path in paths:
         try:
             definition = read_definition(path, quiet=True)
+            refuse_unfit(path, between)
         except DefinitionProblems as problems:
             warn(f"{path.name} is left out, it has problems: `saga validate {path}` shows them all")
             say(err(), f"  {problems.problems[0].headline}")

@@ -40,6 +40,9 @@ _PARTS = {
     "task": "The name under which the task was taken.",
 }
 
+_FORMS = {"task": "^[A-Za-z0-9_-]+$"}
+"""Parts of a path that are not just text."""
+
 
 @lru_cache(maxsize=8)
 def make(endpoints: tuple[Endpoint, ...], root_path: str) -> dict[str, Any]:
@@ -128,7 +131,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
             "in": "path",
             "required": True,
             "description": _PARTS[name],
-            "schema": {"type": "string", "minLength": 1, "pattern": r"^[^\x00-\x1f\x7f]+$"},
+            "schema": {"type": "string", "minLength": 1, "pattern": _FORMS.get(name, r"^[^\x00-\x1f\x7f]+$")},
         }
         for name in _PART.findall(path)
     ]

@@ -1,4 +1,7 @@
-"""Actions that write what they do into the file that LEDGER names: each effect once for its key."""
+"""Actions that write what they do into the file that LEDGER names: each effect once for its key.
+
+An action is held up as long as the file `hold.NAME` lies beside that file.
+"""
 
 import asyncio
 import fcntl
@@ -33,6 +36,8 @@ async def do(name: str, context: StepContext, seconds: float = 0, fails: str = "
     if fails == f"{name}!":
         raise ConnectionError(f"{name} was told to break")
     await asyncio.sleep(seconds)
+    while LEDGER.with_name(f"hold.{name}").exists():
+        await asyncio.sleep(0.01)
     _write(f"effect {context.key.partition('/')[2]}", once=True)
     return {"done": name}
 

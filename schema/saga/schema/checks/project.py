@@ -48,6 +48,7 @@ def across(surveys: Mapping[str, Survey], *, whole: bool) -> Found:
             elif use.saga != survey.file.name:
                 yield from ((path, finding) for finding in _fits(use, survey, child))
     yield from _circles(surveys, named)
+    yield from _shared_paths(surveys, named)
 
 
 def _by_name(surveys: Mapping[str, Survey]) -> dict[str, Survey]:
@@ -113,6 +114,20 @@ def _circles(surveys: Mapping[str, Survey], named: Mapping[str, Survey]) -> Foun
         use = children[name][way[1]]
         message = f"these sagas run each other without end: {story}"
         yield paths[id(named[name])], Finding("SAGA234", message, (*use.at, "saga"), "start begins a run of its own")
+
+
+def _shared_paths(surveys: Mapping[str, Survey], named: Mapping[str, Survey]) -> Found:
+    """Webhooks of two sagas at one path; told in the file that comes later."""
+    seen: dict[str, str] = {}
+    for path, survey in surveys.items():
+        saga = survey.file.name
+        if named.get(saga) is not survey:
+            continue
+        for name, webhook in (survey.file.webhooks or {}).items():
+            owner = seen.setdefault(webhook.path, saga)
+            if owner != saga:
+                message = f'the saga "{owner}" has a webhook at {webhook.path} already'
+                yield path, Finding("SAGA233", message, ("webhooks", name, "path"), "give each its own path")
 
 
 def _way_back(name: str, goal: str, children: Mapping[str, Mapping[str, _Use]], seen: set[str]) -> list[str]:

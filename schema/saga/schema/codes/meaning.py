@@ -116,7 +116,8 @@ PAGES = (
     explanation(
         "SAGA233",
         "one path for two webhooks",
-        "Each webhook is served at a path of its own.",
+        """Each webhook is served at a path of its own, also among the sagas of a project. Of two sagas that want one
+        path, the server takes the one whose file comes first, and leaves the other out.""",
     ),
     explanation(
         "SAGA240",

@@ -89,7 +89,12 @@ async def _hook(house: House, path: str) -> Hook:
         raise Problem("not_found", "no saga has a webhook at this path")
     if len(hooks) > 1:
         sagas = " and ".join(hook.saga for hook in hooks)
-        log.error("%s is claimed by the sagas %s: give each its own path", path, sagas)
+        log.error(
+            "%s is claimed by the sagas %s: give each its own path; one that is gone from the project counts until it "
+            "is registered once without the webhook",
+            path,
+            sagas,
+        )
         raise Problem("webhook_not_ready", "more than one saga claims this path")
     return hooks[0]
 
