@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from saga.interpreter.keeping import Keep
 from saga.interpreter.project import Project, ProjectProblem, find_project
-from saga.interpreter.retention import Keep
 
 SAGA = "saga: v1\nname: {name}\nversion: 1\n"
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from workshop import HEADER, Workshop, open_workshop
 
+from saga.interpreter.keeping import Keep
 from saga.interpreter.memory import MemoryStore
 from saga.interpreter.postgres import PostgresStore
-from saga.interpreter.retention import Keep, expired, first_id
+from saga.interpreter.retention import expired, first_id
 from saga.interpreter.starting import new_id
 from saga.interpreter.worker import Settings
 

@@ -18,9 +18,10 @@ from saga.cli.options import json_option
 from saga.cli.screen import note, print_json
 from saga.cli.wiring import Here, execute, opened
 from saga.cli.words import counted
+from saga.interpreter.keeping import Keep
 from saga.interpreter.project import find_project
 from saga.interpreter.records import archive_record
-from saga.interpreter.retention import Keep, expired
+from saga.interpreter.retention import expired
 from saga.interpreter.store import RunRow
 from saga.schema.durations import parse_duration
 

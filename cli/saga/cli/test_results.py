@@ -18,7 +18,7 @@ from rich.text import Text
 from saga.cli.exits import Exit
 from saga.cli.screen import columns, err, out, say
 from saga.cli.words import counted
-from saga.interpreter.rehearsal.coverage import Coverage
+from saga.interpreter.rehearsal.coverage import Coverage, together
 from saga.interpreter.rehearsal.files import Loaded
 from saga.interpreter.rehearsal.judging import standing
 from saga.interpreter.rehearsal.reporting import Result, coverage_of, failure_text, story_lines
@@ -87,6 +87,8 @@ def print_results(asked: Asked, files: Iterable[FileResults]) -> int:
         if asked.update:
             _update(file)
     problems = in_order(problem for file in done for problem in file.problems())
+    if asked.form == "full" and asked.coverage:
+        _print_coverage(done)
     if asked.form == "json":
         click.echo(json.dumps(_record(asked, done), indent=2, ensure_ascii=False))
     elif asked.form != "full" and (problems or asked.form == "sarif"):
@@ -128,8 +130,6 @@ def _print_file(asked: Asked, file: FileResults) -> None:
                 f"{failed} of {counted(len(results), 'run')} failed" if failed else counted(len(results), "run"),
             ),
         )
-    if asked.coverage:
-        _print_coverage(file)
 
 
 def _is_written(result: Result) -> bool:
@@ -153,27 +153,21 @@ def _line(name: str, passed: bool, more: str) -> Text:
     return Text.assemble("  ", (glyph, style), f"  {name}  ", (more, "dim"))
 
 
-def _print_coverage(file: FileResults) -> None:
-    rows = [
-        [
-            Text("  saga", style="dim"),
-            Text("steps", style="dim"),
-            Text("ways", style="dim"),
-            Text("missed", style="dim"),
-        ]
-    ]
+def _print_coverage(files: Sequence[FileResults]) -> None:
+    """What all files together meet: a saga may be met by its own tests and by those of its parents."""
+    rows = [[Text(word, style="dim") for word in ("saga", "steps", "ways", "missed")]]
     missed: list[Text] = []
-    for name, coverage in file.coverage().items():
+    for name, coverage in together(file.coverage() for file in files).items():
         steps, ways = ([each for each in part if each.met] for part in (coverage.steps, coverage.ways))
         rows.append(
             [
-                Text(f"  {name}"),
+                Text(name),
                 Text(f"{len(steps)} of {len(coverage.steps)}"),
                 Text(f"{len(ways)} of {len(coverage.ways)}"),
                 Text(str(len(coverage.missed))),
             ]
         )
-        missed += [Text(f"  never: {name}, line {each.line}: {each.name}", style="yellow") for each in coverage.missed]
+        missed += [Text(f"never: {name}, line {each.line}: {each.name}", style="yellow") for each in coverage.missed]
     say(out(), *columns(rows), *missed)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from saga.interpreter.retention import Keep
+from saga.interpreter.keeping import Keep
 from saga.schema.durations import parse_duration
 from saga.schema.problems import closest
 

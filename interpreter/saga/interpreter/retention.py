@@ -1,4 +1,4 @@
-"""How long ended runs are kept: they leave by age, a few at a time, and with them their ids (semantics.md 29).
+"""Removing ended runs: they leave by age, a few at a time, and with them their ids (semantics.md 29).
 
 A run goes only when all it sent out was delivered. This room must not know stores, files or where the rule is written.
 """
@@ -6,10 +6,10 @@ A run goes only when all it sent out was delivered. This room must not know stor
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from uuid import UUID
 
+from saga.interpreter.keeping import Keep
 from saga.interpreter.status import Status
 from saga.interpreter.store import RunFilter, RunRow, Store
 
@@ -17,25 +17,6 @@ _BATCH = 200
 _BREATH = 0.05
 """Seconds between two batches: others want the database too."""
 _ENDED = tuple(status for status in Status if status.ended)
-
-
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """How long the runs of a project are kept after their end, in microseconds; None: for ever."""
-
-    all: int | None = None
-    sagas: Mapping[str, int] = field(default_factory=dict)
-    """By saga, in place of ``all``."""
-
-    def of(self, saga: str) -> int | None:
-        """How long runs of this saga are kept."""
-        return self.sagas.get(saga, self.all)
-
-    @property
-    def shortest(self) -> int | None:
-        """What is younger than this stays; None: everything stays."""
-        spans = [span for span in (self.all, *self.sagas.values()) if span is not None]
-        return min(spans, default=None)
 
 
 async def expired(store: Store, project: int, keep: Keep, saga: str | None = None) -> AsyncIterator[list[RunRow]]:

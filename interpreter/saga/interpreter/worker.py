@@ -26,9 +26,10 @@ from saga.interpreter.definitions import Definitions
 from saga.interpreter.deliveries import Deliveries
 from saga.interpreter.engine import Engine
 from saga.interpreter.errands import Errands
+from saga.interpreter.keeping import Keep
 from saga.interpreter.project import Sink
 from saga.interpreter.relay import Relay, one_by_one
-from saga.interpreter.retention import Keep, purge
+from saga.interpreter.retention import purge
 from saga.interpreter.schedules import Schedules
 from saga.interpreter.sinks import Publisher
 from saga.interpreter.starting import DEFAULT_QUEUE, prepare

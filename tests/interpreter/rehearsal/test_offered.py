@@ -12,6 +12,7 @@ from saga.interpreter.rehearsal.on_postgres import play_on, scratch_database
 from saga.interpreter.rehearsal.playing import Cast, play_case
 from saga.interpreter.rehearsal.trials import crash_everywhere, fail_each_step
 from saga.schema.loader import load
+from saga.schema.testfile.meaning import check_meaning
 from saga.schema.testfile.reading import read
 
 CUT = """\
@@ -74,6 +75,19 @@ def test_the_story_of_what_others_do() -> None:
 )
 def test_others_answer_as_planned(answers: str, expected: str) -> None:
     assert misses(f"actions: {{{answers}}}, expect: {expected}", CUT) == []
+
+
+def test_a_task_cannot_be_real() -> None:
+    test, _ = read("test: v1\ncases: {one: {actions: {pack: [ok, real]}}}\n", "cut.test.yaml")
+    assert test is not None
+    (found,) = check_meaning(test.file, load(CUT, "cut.yaml"), {})
+    assert (found.message, found.at[-1], found.hint) == (
+        'the task "pack" is done by a worker that is no part of the project',
+        1,
+        "plan its answer",
+    )
+    played = playing("actions: {else: real, near: ok, undo near: ok, undo pack: ok}", CUT)
+    assert "+0s pack unknown not_here" in lines(played)
 
 
 @pytest.mark.parametrize("step", ["pack", "far"])

@@ -148,6 +148,8 @@ class Understudy(Performer):
         return False
 
     async def _answer(self, planned: Planned, attempt: Attempt, transaction: OpenTransaction | None) -> Answer:
+        if planned.way is Way.REAL and attempt.action.verb is Verb.TASK:
+            return Missing("task", "it is done by a worker that is no part of the project: plan its answer")
         if planned.way is Way.REAL:
             with self._loop.flowing():
                 answer = await super().perform(attempt, transaction)

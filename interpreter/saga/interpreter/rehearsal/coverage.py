@@ -6,8 +6,8 @@ or `fail` of a body counts as a step. This room must not know how coverage is pr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from saga.interpreter.machine.state import Progress
 from saga.interpreter.rehearsal.story import RunStory
@@ -49,6 +49,23 @@ def cover(definition: Definition, stories: Iterable[RunStory]) -> Coverage:
         for name, met in _ways(step, definition, told):
             found.ways.append(Element(name, line, met))
     return found
+
+
+def together(parts: Iterable[Mapping[str, Coverage]]) -> dict[str, Coverage]:
+    """What several files of tests have met, by the names of sagas; of one saga they tell the same elements."""
+    whole: dict[str, Coverage] = {}
+    for name, part in (item for each in parts for item in each.items()):
+        known = whole.setdefault(name, Coverage())
+        known.steps = _sum(known.steps, part.steps)
+        known.ways = _sum(known.ways, part.ways)
+    return whole
+
+
+def _sum(known: Sequence[Element], more: Sequence[Element]) -> list[Element]:
+    found = {(each.name, each.line): replace(each) for each in known}
+    for each in more:
+        found.setdefault((each.name, each.line), Element(each.name, each.line)).met += each.met
+    return list(found.values())
 
 
 def _reached(story: RunStory, step: Step) -> bool:

@@ -12,6 +12,7 @@ from difflib import SequenceMatcher
 from typing import cast
 
 from saga.interpreter.rehearsal.answers import Called
+from saga.interpreter.rehearsal.sent import Sent
 from saga.interpreter.rehearsal.story import Rehearsed, RunStory, offset
 from saga.schema.durations import format_duration, parse_duration
 from saga.schema.testfile.names import ANY, plain
@@ -97,7 +98,9 @@ class _Judge:
         if "output" in expect.model_fields_set:
             yield from self._value(expect.output, story.output, (*self._at, "output"), "output{}")
         if expect.calls is not None:
-            yield from self._calls(expect.calls)
+            yield from self._list("calls", "calls were made", expect.calls, self._story.actions())
+        if expect.sent is not None:
+            yield from self._list("sent", "things were sent", expect.sent, self._story.sent)
         if expect.undone is not None:
             yield from self._names("undone", expect.undone, story.undone())
         if expect.waiting is not None:
@@ -164,21 +167,22 @@ class _Judge:
             message = f"{key} is {_listed(came)}, expected {_listed(wanted)}"
             yield self._miss(key, message, came=list(came), diff=_diff(wanted, came))
 
-    def _calls(self, wanted: Sequence[str | dict[str, dict[str, Value]]]) -> Iterator[Miss]:
+    def _list(
+        self, key: str, what: str, wanted: Sequence[str | dict[str, dict[str, Value]]], calls: Sequence[Called | Sent]
+    ) -> Iterator[Miss]:
         """Names first, as a whole; then, where they fit, the arguments of each."""
         names = [item if isinstance(item, str) else next(iter(item)) for item in wanted]
-        calls = self._story.actions()
         if not _fits(names, [[call.name, plain(call.name)] for call in calls]):
             came = [call.name for call in calls]
             notes = [f"{self._whole.since(call.at)}" for call in calls]
-            message = "other calls were made than expected"
+            message = f"other {what} than expected"
             written = [_as_written(wanted, call.name, self._story.readable(dict(call.arguments))) for call in calls]
-            yield self._miss("calls", message, came=written, diff=_diff(names, came, notes))
+            yield self._miss(key, message, came=written, diff=_diff(names, came, notes))
             return
         for number, (item, call) in enumerate(_paired(wanted, names, calls)):
             if isinstance(item, dict) and call is not None:
                 ((name, arguments),) = item.items()
-                at = (*self._at, "calls", number, name)
+                at = (*self._at, key, number, name)
                 came_with = self._story.readable(dict(call.arguments))
                 yield from self._value(arguments, came_with, at, "{} of " + name)
 
@@ -219,8 +223,8 @@ def _fits(wanted: Sequence[str], came: Sequence[Sequence[str]]) -> bool:
 
 
 def _paired(
-    wanted: Sequence[str | dict[str, dict[str, Value]]], names: Sequence[str], calls: Sequence[Called]
-) -> Iterator[tuple[str | dict[str, dict[str, Value]], Called | None]]:
+    wanted: Sequence[str | dict[str, dict[str, Value]]], names: Sequence[str], calls: Sequence[Called | Sent]
+) -> Iterator[tuple[str | dict[str, dict[str, Value]], Called | Sent | None]]:
     """Each expected call with the one that it means, from left to right, leaving enough for those behind `ANY`."""
     at = 0
     for number, (item, name) in enumerate(zip(wanted, names, strict=True)):

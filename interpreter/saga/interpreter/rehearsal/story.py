@@ -6,7 +6,7 @@ expected, nor how a story is printed. Moments are microseconds since the Unix ep
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from saga.interpreter.actions.answers import Ok
 from saga.interpreter.beginning import Beginning
 from saga.interpreter.client import Story as Stored
 from saga.interpreter.codec import SPELLINGS
+from saga.interpreter.machine.commands import Command
 from saga.interpreter.machine.events import (
     FORWARD,
     ActionEvent,
@@ -35,6 +36,7 @@ from saga.interpreter.machine.events import (
 from saga.interpreter.machine.sending import answer_of_task
 from saga.interpreter.machine.state import Progress, State, StepState
 from saga.interpreter.rehearsal.answers import Called
+from saga.interpreter.rehearsal.sent import Sent, sent_by
 from saga.interpreter.store import RunRow
 from saga.schema.definition import Definition
 from saga.schema.durations import UNITS, format_duration
@@ -79,6 +81,8 @@ class RunStory:
     stuck: str | None = None
     """The step, or undo of a step, that it is stuck at."""
     undelivered: list[str] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+    """What it has sent off, in order."""
 
     @property
     def ended(self) -> int | None:
@@ -178,17 +182,19 @@ class _Teller:
         self._story = story
         steps = (*story.definition.steps, *story.definition.final_steps)
         self._conditional = {step.name for step in steps if step.when is not None}
-        self._state, _ = beginning.state(story.definition)
+        self._state, wanted = beginning.state(story.definition)
         if beginning.rows:  # an undo run goes on where the ended one stopped: what was before is not its story
             self._met = {(name, mine.progress) for name, mine in _places(story.definition, self._state)}
         else:
             self._met = set[tuple[str, Progress]]()
+            self._send(story.row.created_at, wanted)
             self._look(story.row.created_at)
 
     def feed(self, event: Event) -> None:
         """Tells one event."""
-        machine.transition(self._story.definition, self._state, event)
+        wanted = machine.transition(self._story.definition, self._state, event)
         self._story.lines.extend(self._lines(event))
+        self._send(event.at, wanted)
         self._look(event.at)
 
     def end(self) -> None:
@@ -237,6 +243,12 @@ class _Teller:
                 yield self._answered(answer_of_task(event))
             case _:
                 yield self._answered(event)
+
+    def _send(self, at: int, wanted: Sequence[Command]) -> None:
+        for ref, what, said in sent_by(wanted):
+            name = _name(self._story.definition, ref)
+            self._story.sent.append(Sent(at, name, what, said))
+            self._story.lines.append(Line(at, name, what, self._stored(said["with"])))
 
     def _answered(self, event: ActionEvent) -> Line:
         name = _name(self._story.definition, event.ref)

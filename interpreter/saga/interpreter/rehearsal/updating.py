@@ -133,6 +133,8 @@ def _expectation(story: RunStory) -> dict[str, Any]:
     if story.shown:
         found["shown"] = story.shown
     found["calls"] = [_call(story, call.name, dict(call.arguments)) for call in story.actions()]
+    if story.sent:
+        found["sent"] = [_call(story, each.name, dict(each.arguments)) for each in story.sent]
     if story.row.status.ended:
         found["output"] = story.output
     return found
@@ -145,8 +147,8 @@ def _call(story: RunStory, name: str, arguments: dict[str, Any]) -> Any:
 def _block(expectation: dict[str, Any]) -> Iterator[str]:
     yield "expect:"
     for key, value in expectation.items():
-        if key == "calls" and value:
-            yield "  calls:"
+        if key in ("calls", "sent") and value:
+            yield f"  {key}:"
             yield from (f"    - {_item(item)}" for item in value)
         else:
             yield f"  {key}: {_flow(value)}"

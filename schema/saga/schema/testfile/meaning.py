@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from saga.schema.checks.findings import Finding, describe, did_you_mean, listed
-from saga.schema.definition import Definition
+from saga.schema.definition import Definition, Verb
 from saga.schema.durations import Timestamp
 from saga.schema.problems import quoted
-from saga.schema.testfile.names import ANY, ELSE, all_actions, of_saga, plain, undoable
+from saga.schema.testfile.names import ANY, ELSE, all_actions, of_saga, plain, senders, undoable
 from saga.schema.testfile.written import Answer, Case, Event, Expectation, TestFile
 from saga.schema.values import Value, ValueProblem
 from saga.schema.yaml_text.nodes import Pointer
@@ -38,6 +38,12 @@ class _Check:
         self._sagas = {**others, main.name: main}
         self._actions = all_actions(main, others)
         self._own = all_actions(main, {})
+        self._tasks = {
+            step.name if saga is main else of_saga(step.name, saga.name)
+            for saga in self._sagas.values()
+            for step in saga.steps
+            if step.verb is Verb.TASK
+        }
         self._steps = set(main.indices)
 
     def run(self) -> Iterator[Finding]:
@@ -95,8 +101,12 @@ class _Check:
             if name != ELSE:
                 yield from self._known(name, self._actions, here, on_key=True)
             for number, answer in enumerate(answers if isinstance(answers, list) else [answers]):
+                place: Pointer = (*here, number) if isinstance(answers, list) else here
                 if isinstance(answer, Answer):
-                    yield from _answer(answer, (*here, number) if isinstance(answers, list) else here)
+                    yield from _answer(answer, place)
+                elif answer == "real" and plain(name) in self._tasks:
+                    message = f"the task {quoted(name)} is done by a worker that is no part of the project"
+                    yield Finding("SAGA701", message, place, "plan its answer")
 
     # -- events
 
@@ -149,13 +159,8 @@ class _Check:
     def _expect(self, expect: object, at: Pointer) -> Iterator[Finding]:
         if not isinstance(expect, Expectation):
             return
-        for number, item in enumerate(expect.calls or ()):
-            here: Pointer = (*at, "calls", number)
-            if isinstance(item, dict) and len(item) != 1:
-                yield Finding("SAGA107", f"{describe(here)} must be one call", here, "write each on a line of its own")
-            for name in [item] if isinstance(item, str) else item:
-                if name != ANY:
-                    yield from self._known(name, self._own, here if isinstance(item, str) else (*here, name))
+        yield from self._list(expect.calls or (), self._own, (*at, "calls"))
+        yield from self._list(expect.sent or (), None, (*at, "sent"))
         yield from self._undone(expect.undone or (), (*at, "undone"))
         for number, name in enumerate(expect.not_called or ()):
             yield from self._known(name, self._own, (*at, "not_called", number))
@@ -169,6 +174,27 @@ class _Check:
             yield from self._known(expect.stuck, self._own | self._steps, (*at, "stuck"))
         for address, other in (expect.runs or {}).items():
             yield from self._run(address, other, (*at, "runs", address))
+
+    def _list(
+        self, items: Sequence[str | dict[str, dict[str, Value]]], known: set[str] | None, at: Pointer
+    ) -> Iterator[Finding]:
+        """``known``: the actions that may stand there; None: the steps that send something."""
+        for number, item in enumerate(items):
+            here: Pointer = (*at, number)
+            if isinstance(item, dict) and len(item) != 1:
+                yield Finding("SAGA107", f"{describe(here)} must be one call", here, "write each on a line of its own")
+            for name in [item] if isinstance(item, str) else item:
+                place: Pointer = here if isinstance(item, str) else (*here, name)
+                if name != ANY and known is None:
+                    yield from self._sender(name, place)
+                elif name != ANY and known is not None:
+                    yield from self._known(name, known, place)
+
+    def _sender(self, name: str, at: Pointer) -> Iterator[Finding]:
+        known = sorted(senders(self._main))
+        if plain(name) not in known:
+            message = f'saga "{self._main.name}" has no step {quoted(name)} that sends anything'
+            yield Finding("SAGA701", message, at, did_you_mean(name, known, "" if known else "none of its steps does"))
 
     def _run(self, address: str, expect: object, at: Pointer) -> Iterator[Finding]:
         name = address.partition("/")[0]

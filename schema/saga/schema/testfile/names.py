@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from saga.schema.definition import Definition, UndoKind
+from saga.schema.definition import Definition, UndoKind, Verb
 
 UNDO = "undo "
 ELSE = "else"
@@ -30,6 +30,13 @@ def actions_of(definition: Definition) -> Iterator[str]:
             yield step.name
         for undo in step.undo.actions:
             yield f"{UNDO}{step.name}" + (f"/{undo.label}" if undo.label else "")
+
+
+def senders(definition: Definition) -> Iterator[str]:
+    """The names of the steps that send something off: `emit`, `signal` and `start`."""
+    for step in (*definition.steps, *definition.final_steps):
+        if step.verb in (Verb.EMIT, Verb.SIGNAL, Verb.START):
+            yield step.name
 
 
 def undoable(definition: Definition) -> set[str]:

@@ -94,6 +94,7 @@ class Expectation(Part):
     shown: Shown | None = Field(None, description="The business status; as a list, all there were, in order.")
     output: Anything | None = Field(None, description="The output.")
     calls: list[CallItem] | None = Field(None, description="Every action that was called, in order, undos too.")
+    sent: list[CallItem] | None = Field(None, description="Every emit, signal and start, by its step, in order.")
     undone: list[ActionName] | None = Field(None, description="The steps that were undone, in order.")
     not_called: list[ActionName] | None = Field(None, description="Actions that must not be called.")
     attempts: dict[ActionName, Annotated[int, Field(ge=0)]] | None = Field(
