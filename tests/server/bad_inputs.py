@@ -147,6 +147,14 @@ GROUPS: dict[str, list[Case]] = {
         post("a resolution that does not fit", f"{STUCK}/steps/first/resolve", {"ok": 1, "reason": "r"}),
         post("a code that is none", f"{STUCK}/steps/first/resolve", {"rejected": "No way!", "reason": "r"}),
     ],
+    "Tasks": [
+        post("no names", "/v1/tasks/take", {"names": []}),
+        post("a lease that is too long", "/v1/tasks/take", {"names": ["parcel.wrap"], "lease": "2d"}),
+        post("a lease that is no duration", "/v1/tasks/take", {"names": ["parcel.wrap"], "lease": 30}),
+        post("too many at once", "/v1/tasks/take", {"names": ["parcel.wrap"], "limit": 101}),
+        post("a task that nobody offered", "/v1/tasks/WyIxIl0/complete", {"output": 1}),
+        post("a rejection without a code", "/v1/tasks/WyIxIl0/reject", {"message": "no"}),
+    ],
     "Idempotency-Key": [
         post("an empty key", f"{RUN}/pause", {}, Idempotency_Key=""),
         post("a key with a space", f"{RUN}/pause", {}, Idempotency_Key="a b"),

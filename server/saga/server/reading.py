@@ -136,6 +136,10 @@ def _said(error: Any) -> str:
             return "must not be empty"
         case "string_too_long":
             return f"has more than {about['max_length']} characters"
+        case "too_short":
+            return "must not be empty"
+        case "too_long":
+            return f"has more than {about['max_length']} entries"
         case "greater_than_equal":
             return f"must be at least {about['ge']}"
         case "less_than_equal":
