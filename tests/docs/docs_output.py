@@ -16,6 +16,7 @@ _CHANGING = (
     (re.compile(r"\b(\d+d \d+h|\d+h \d\dm|\d+m \d\ds|\d+\.\d+s|\d+(?:ms|s|m))\b"), "<span>"),
     (re.compile(r"\bworker \d+\b"), "worker <n>"),
     (re.compile(r"\bthe database at \S+"), "the database at <place>"),
+    (re.compile(r"\b(upgraded to version|this program needs) \d+"), r"\1 <n>"),
     (re.compile(r" {2,}"), " "),
 )
 

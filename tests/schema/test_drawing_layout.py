@@ -133,7 +133,7 @@ def test_keep_above_and_the_line_across() -> None:
     nodes = {name: Size(21, 10) for name in ("start", "side", "side2", "pivot", "after")}
     links = [Link("start", "pivot"), Link("start", "side"), Link("side", "side2"), Link("pivot", "after")]
     above = [("side", "pivot", 0), ("side2", "pivot", 0)]
-    layout = arrange(nodes, links, svg.SPACING, keep_above=above, line_below="pivot")
+    layout = arrange(nodes, links, svg.SPACING, keep_above=above, line_below=["pivot"])
     assert layout.line is not None
     assert max(layout.boxes[name].bottom for name in ("side2", "pivot")) < layout.line < layout.boxes["after"].y
 

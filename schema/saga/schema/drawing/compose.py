@@ -12,7 +12,7 @@ from math import ceil
 from saga.schema.drawing.geometry import Point, Size, Spacing
 from saga.schema.drawing.lane import Lane
 from saga.schema.drawing.layout import Layout, Link, arrange
-from saga.schema.drawing.shapes import Box, Edge, Picture
+from saga.schema.drawing.shapes import Box, Edge, Picture, reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +75,27 @@ class Composition:
 def compose(picture: Picture, medium: Medium) -> Composition:
     """Place a picture."""
     pivot = picture.pivots[0] if len(picture.pivots) == 1 else None
-    above = [
-        (box.id, pivot, 0) for box in picture.boxes if pivot and box.id != pivot and box.id not in picture.after_pivot
-    ]
+    above, before = _around(picture, pivot) if pivot else ([], [])
     lane = Lane(
         {undo.of: (undo.box.id, medium.box(undo.box)) for undo in picture.undos},
         (picture.rolled_back.id, medium.box(picture.rolled_back)) if picture.rolled_back else None,
         picture.chain,
     )
-    main = _arranged(picture.boxes, picture.edges, medium, above, lane, pivot)
+    main = _arranged(picture.boxes, picture.edges, medium, above, lane, before)
     chain = [Link(upper.id, lower.id) for upper, lower in zip(picture.final, picture.final[1:], strict=False)]
     return Composition(main, arrange({box.id: medium.box(box) for box in picture.final}, chain, medium.spacing))
+
+
+def _around(picture: Picture, pivot: str) -> tuple[list[tuple[str, str, int]], list[str]]:
+    """What keeps boxes above the point of no return, and which boxes these are.
+
+    The pivot stands right above the line; below it stands only what its own failure leads to.
+    """
+    before = [box.id for box in picture.boxes if box.id not in picture.after_pivot]
+    failed = reached(picture.edges, [pivot]) - picture.after_pivot
+    past = [edge.target for edge in picture.edges if edge.source == pivot and edge.target in picture.after_pivot]
+    above = [(box, pivot, 0) for box in before if box != pivot and box not in failed]
+    return above + [(box, later, 1) for box in sorted(failed) for later in past], before
 
 
 def _arranged(
@@ -94,7 +104,7 @@ def _arranged(
     medium: Medium,
     above: Sequence[tuple[str, str, int]] = (),
     lane: Lane | None = None,
-    line_below: str | None = None,
+    line_below: Sequence[str] = (),
 ) -> Layout:
     nodes = {box.id: medium.box(box) for box in boxes}
     links = [

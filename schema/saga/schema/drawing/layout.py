@@ -76,12 +76,12 @@ def arrange(
     *,
     keep_above: Sequence[tuple[str, str, int]] = (),
     lane: Lane | None = None,
-    line_below: str | None = None,
+    line_below: Sequence[str] = (),
 ) -> Layout:
     """Place ``nodes`` in rows so that every link goes down.
 
-    ``keep_above`` holds more rules ``(upper, lower, rows)``. ``line_below`` asks for a line across, under that node's
-    row. Raises ValueError for a cycle and KeyError for a link to an unknown node.
+    ``keep_above`` holds more rules ``(upper, lower, rows)``. ``line_below`` asks for a line across, under the
+    lowest of these nodes. Raises ValueError for a cycle and KeyError for a link to an unknown node.
     """
     lane = lane or Lane()
     index = {name: i for i, name in enumerate(nodes)}
@@ -94,11 +94,12 @@ def arrange(
     _turns(plan)
 
     names = list(nodes)
-    bands = _bands(plan, names, lane, spacing, index[line_below] if line_below else None)
+    line_row = max((graph.rank[index[name]] for name in line_below), default=None)
+    bands = _bands(plan, names, lane, spacing, line_row)
     boxes = _boxes(plan, names, bands)
     routes = tuple(_route(plan, link, list(boxes.values()), bands, spacing) for link in range(len(links)))
     width = max(_extent(boxes, routes, links), default=0)
-    line = bands[graph.rank[index[line_below]]].bottom + spacing.line * LINE_AT if line_below else None
+    line = None if line_row is None else bands[line_row].bottom + spacing.line * LINE_AT
     beside = place_lane(lane, boxes, bands, width, spacing)
     height = max((rect.bottom for rect in (*boxes.values(), *beside.boxes.values())), default=0)
     return Layout(boxes, routes, beside, line, width, height)
@@ -167,7 +168,7 @@ def _turns(plan: _Plan) -> None:
             plan.tracks[i, step] = track
 
 
-def _bands(plan: _Plan, names: list[str], lane: Lane, spacing: Spacing, line_after: int | None) -> list[Band]:
+def _bands(plan: _Plan, names: list[str], lane: Lane, spacing: Spacing, line_row: int | None) -> list[Band]:
     """The rows with their heights and the gaps between them."""
     graph = plan.graph
     labelled = {graph.rank[c[0]] for c, link in zip(graph.chains, plan.links, strict=True) if link.label}
@@ -181,7 +182,7 @@ def _bands(plan: _Plan, names: list[str], lane: Lane, spacing: Spacing, line_aft
         below = max([stack.below, *(height - height // 2 for height in heights)])
         detours = len(stack.detours) * spacing.track
         y += detours + (spacing.arrow if detours and not row else 0)
-        line = spacing.line if line_after is not None and graph.rank[line_after] == row else 0
+        line = spacing.line if line_row == row else 0
         bands.append(Band(y, y + above, y + above + below, line, detours, stack))
         y += above + below + line + spacing.stub + spacing.arrow
         if row < len(plan.track_count):

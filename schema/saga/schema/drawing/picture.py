@@ -6,7 +6,6 @@ it is in `run_look` and `failure_look`. It must not know formats, coordinates or
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from saga.schema.definition import ROOT, Definition, Step
@@ -15,7 +14,19 @@ from saga.schema.drawing.failure_look import show_failure
 from saga.schema.drawing.flow import draw_flow
 from saga.schema.drawing.rollback import plan_rollback
 from saga.schema.drawing.run_look import lay_over
-from saga.schema.drawing.shapes import ROLLED_BACK, Box, BoxKind, Edge, Line, Overlay, Picture, Tone, Undo, chain_of
+from saga.schema.drawing.shapes import (
+    ROLLED_BACK,
+    Box,
+    BoxKind,
+    Edge,
+    Line,
+    Overlay,
+    Picture,
+    Tone,
+    Undo,
+    chain_of,
+    reached,
+)
 from saga.schema.drawing.words import condition_lines, one_line, pace_words, undo_words, usual_pace
 
 
@@ -44,7 +55,7 @@ def _plain(definition: Definition) -> Picture:
         if has_undo(step) or _undone_inside(definition, step)
     )
     pivots = [step for step in outermost if step.pivot]
-    after = _after(edges, [box_id(step) for step in pivots])
+    after = reached(edges, [box_id(step) for step in pivots], well=True)
     back = [undo.box.id for undo in undos if undo.of not in after]
     usual = usual_pace(definition)
     graph = definition.compensation.order == "graph"
@@ -95,21 +106,6 @@ def _final_box(definition: Definition, step: Step) -> Box:
         return box
     condition = tuple(Line(text, Tone.CONDITION) for text in condition_lines(f"when {step.when.source}"))
     return replace(box, lines=(*box.lines, *condition))
-
-
-def _after(edges: Iterable[Edge], sources: Iterable[str]) -> frozenset[str]:
-    """The boxes that can only be reached through one of ``sources``, which are not among them."""
-    reached: set[str] = set()
-    stack = list(sources)
-    targets: dict[str, list[str]] = {}
-    for edge in edges:
-        targets.setdefault(edge.source, []).append(edge.target)
-    while stack:
-        for target in targets.get(stack.pop(), ()):
-            if target not in reached:
-                reached.add(target)
-                stack.append(target)
-    return frozenset(reached)
 
 
 def _graph_chain(edges: tuple[Edge, ...], undos: tuple[Undo, ...], back: list[str]) -> tuple[tuple[str, str], ...]:

@@ -6,7 +6,7 @@ interpreter; whoever has a run says how its steps look (`Overlay`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
@@ -236,6 +236,22 @@ def changed(box: Box, look: Callable[[Box], Box], way: Callable[[Edge], Edge]) -
             for sheet in box.sheets
         ),
     )
+
+
+def reached(edges: Iterable[Edge], sources: Collection[str], *, well: bool = False) -> frozenset[str]:
+    """The boxes behind ``sources``. ``well``: only those that come after a source that went well."""
+    found: set[str] = set()
+    stack = list(sources)
+    targets: dict[str, list[str]] = {}
+    for edge in edges:
+        if edge.kind.main or edge.source not in sources or not well:
+            targets.setdefault(edge.source, []).append(edge.target)
+    while stack:
+        for target in targets.get(stack.pop(), ()):
+            if target not in found:
+                found.add(target)
+                stack.append(target)
+    return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from saga.schema.expressions import Template
 
 CONDITION_WIDTH = 40
 CONDITION_LINES = 3
-LABEL_WIDTH = 36
+LABEL_WIDTH = 48
 TITLE_WIDTH = 48
 VERB_WIDTH = 44
 RACE_WIDTH = 56
