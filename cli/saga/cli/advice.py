@@ -5,16 +5,20 @@ This room must not know how they are printed.
 
 from __future__ import annotations
 
-import json
 import shlex
-from typing import Any, NamedTuple, cast
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from saga.cli.samples import sample, signal_line
+from saga.cli.words import counted, problem_words
 from saga.interpreter import machine
 from saga.interpreter.limits import LIMIT
+from saga.interpreter.machine.state import Trouble
 from saga.interpreter.store import RunRow
 from saga.interpreter.timeline import Timeline
-from saga.schema.values import load
+
+_MOST = 5
+"""So many troubles are shown with their commands."""
 
 
 class Advice(NamedTuple):
@@ -30,10 +34,10 @@ def advice(run: RunRow, timeline: Timeline) -> list[Advice]:
         return []
     if run.hold is not None:
         return [_held(run)]
-    if timeline.state.trouble is not None:
-        return [_stuck(run, timeline)]
+    if timeline.state.troubles:
+        return list(_stuck(run, timeline))
     if run.status.word == "stuck" and run.owner is None:
-        return [Advice(f"stuck: {_problem(run)}", (f"saga retry {_quoted(run)}",))]
+        return [Advice(f"stuck: {problem_words(run)}", (f"saga retry {_quoted(run)}",))]
     return _waits(run, timeline)
 
 
@@ -50,33 +54,40 @@ def _waits(run: RunRow, timeline: Timeline) -> list[Advice]:
 
 def _held(run: RunRow) -> Advice:
     if run.hold is not None and run.hold.startswith(LIMIT):
-        return Advice(f"stuck: {_problem(run)}", (f"saga cancel {_quoted(run)}",))
-    return Advice(f"held: {_problem(run)}; it goes on when a worker has it")
+        return Advice(f"stuck: {problem_words(run)}", (f"saga cancel {_quoted(run)}",))
+    return Advice(f"held: {problem_words(run)}; it goes on when a worker has it")
 
 
-def _problem(run: RunRow) -> str:
-    problem = cast(dict[str, Any], load(run.problem)) if run.problem else {}
-    return str(problem.get("message", problem.get("code", "nobody knows why")))
+def _stuck(run: RunRow, timeline: Timeline) -> Iterator[Advice]:
+    """Every trouble with what settles it alone; the command that tries all of them again stands in the first."""
+    troubles = timeline.state.troubles
+    again = f"saga retry {_quoted(run)}"
+    for number, trouble in enumerate(troubles[:_MOST]):
+        commands = tuple(_settling(run, timeline, trouble))
+        yield Advice(_what_failed(timeline, trouble), commands if number else (again, *commands))
+    if len(troubles) > 1:
+        rest = f"{counted(len(troubles) - _MOST, 'more place')} not shown; " if len(troubles) > _MOST else ""
+        yield Advice(f"stuck at {len(troubles)} places: {rest}`{again}` tries all of them again")
 
 
-def _stuck(run: RunRow, timeline: Timeline) -> Advice:
-    trouble = timeline.state.trouble
-    assert trouble is not None
-    step = timeline.definition.node(trouble.step)
-    what = f'the undo of "{step.name}"' if trouble.undo else f'step "{step.name}"'
-    said = f"stuck: {what} failed with {trouble.code}" + (f": {trouble.message}" if trouble.message else "")
-    address = _quoted(run)
-    commands = [f"saga retry {address}"]
-    reason = '--reason "…"'
+def _what_failed(timeline: Timeline, trouble: Trouble) -> str:
+    place = machine.spelled(timeline.definition, trouble.place)
+    what = f'the undo of "{place}"' if trouble.undo else f'step "{place}"'
+    return f"stuck: {what} failed with {trouble.code}" + (f": {trouble.message}" if trouble.message else "")
+
+
+def _settling(run: RunRow, timeline: Timeline, trouble: Trouble) -> Iterator[str]:
+    """The commands that settle one trouble by hand. The place is quoted: brackets mean something to a shell."""
+    definition = timeline.definition
+    step, where = definition.node(trouble.step), shlex.quote(machine.spelled(definition, trouble.place))
+    address, reason = _quoted(run), '--reason "…"'
+    if trouble.undo or not step.pivot:
+        yield f"saga skip {address} {where} {reason}"
     if trouble.undo:
-        commands.append(f"saga skip {address} {step.name} {reason}")
-        commands.append(f"saga resolve {address} {step.name} --undone {reason}")
-    else:
-        if not step.pivot:
-            commands.append(f"saga skip {address} {step.name} {reason}")
-        commands.append(f"saga resolve {address} {step.name} --ok {shlex.quote(json.dumps({}))} {reason}")
-        commands.append(f"saga resolve {address} {step.name} --rejected CODE {reason}")
-    return Advice(said, tuple(commands))
+        yield f"saga resolve {address} {where} --undone {reason}"
+    elif step.index < len(definition.steps):
+        yield f"saga resolve {address} {where} --ok '{{}}' {reason}"
+        yield f"saga resolve {address} {where} --rejected CODE {reason}"
 
 
 def _quoted(run: RunRow) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
 
+from saga.cli.others import NOBODY, others_of
 from saga.cli.wiring import Here
 from saga.interpreter import machine
 from saga.interpreter.beginning import beginning_of
@@ -61,6 +62,8 @@ class Following:
     def __init__(self, here: Here, run: RunRow, timeline: Timeline, now: int) -> None:
         self.run = run
         self.timeline = timeline
+        self.others = NOBODY
+        """Child runs and tasks, as they stood at the last poll."""
         self._here = here
         self._offset = now - time.time_ns() // 1000
 
@@ -100,6 +103,7 @@ class Following:
         run = await self._here.store.run(self.run.id)
         rows = await self._here.store.journal(self.run.id, self.timeline.seq)
         self.run = run or self.run
+        self.others = await others_of(self._here.store, self.run, self.timeline.definition)
         for row in rows:
             entry = self.timeline.feed(row)
             if view is not None:

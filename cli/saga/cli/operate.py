@@ -27,6 +27,7 @@ from saga.interpreter.machine.events import (
     StepSkipped,
     TerminateRequested,
 )
+from saga.interpreter.machine.places import spelled
 from saga.interpreter.records import run_record
 from saga.interpreter.store import RunRow
 from saga.schema.durations import parse_duration
@@ -208,7 +209,7 @@ def _outcome(story: Story) -> tuple[Exit, str]:
     if state.stop_after_pivot is not None:
         return Exit.WAITING, "pending: its pivot is being tried; if that fails, the run is cancelled"
     if state.trouble is not None:
-        return Exit.WAITING, f"stuck at {story.definition.node(state.trouble.step).name}: `saga show {run.address}`"
+        return Exit.WAITING, f"stuck at {spelled(story.definition, state.trouble.place)}: `saga show {run.address}`"
     if state.outcome == "cancelled":
         return Exit.WAITING, "being undone"
     return Exit.WAITING, "asked to cancel"

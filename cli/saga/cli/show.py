@@ -18,8 +18,11 @@ from saga.cli.screen import columns, err, note, out, print_json, say
 from saga.cli.telling import event_line
 from saga.cli.tree import headline, stamp, tree
 from saga.cli.wiring import execute, opened
-from saga.cli.words import compact, moment
-from saga.interpreter.records import event_record, story_record
+from saga.cli.words import compact, moment, problem_words
+from saga.interpreter import machine
+from saga.interpreter.machine.events import FORWARD
+from saga.interpreter.records import event_record, run_record, story_record
+from saga.interpreter.store import RunRow
 from saga.schema.problems import visible
 from saga.schema.values import load
 
@@ -58,19 +61,33 @@ async def _show(address: str, events: bool, as_json: bool) -> int:
         signals["undelivered"] = undelivered
         signals["stuck_child"] = None if stuck is None else stuck.address
         signals["offered"] = [task.topic for task in offered]
+        signals["children"] = _children(story)
         print_json(story_record(story.run, story.timeline) | signals)
         return Exit.DONE
     _show_run(story, mail)
     for problem in undelivered:
         say(err(), "", Text(visible(f"not delivered: {problem}"), style="yellow"))
     if stuck is not None:
-        said = f"waiting for its child {stuck.address}, which is stuck:"
+        said = f"waiting for its child {stuck.address}, which is stuck: {problem_words(stuck)}"
         say(err(), "", Text(visible(said), style="yellow"), f"  saga show {stuck.address}")
     for task in offered:
         note(f"nobody has taken {task.topic} yet")
     if not works and not story.run.status.ended:
         note(f"nobody is working on this run; to work on it:  {command}")
     return Exit.DONE
+
+
+def _children(story: Following) -> list[dict[str, Any]]:
+    definition = story.timeline.definition
+    return [
+        {"place": machine.spelled(definition, ref), "undo": ref.undo != FORWARD, **_stand(child)}
+        for ref, child in sorted(story.others.children.items())
+    ]
+
+
+def _stand(child: RunRow) -> dict[str, Any]:
+    record = run_record(child)
+    return {name: record[name] for name in ("run", "status", "outcome", "problem")}
 
 
 def _show_run(story: Following, mail: list[Mail]) -> None:
@@ -84,7 +101,7 @@ def _show_run(story: Following, mail: list[Mail]) -> None:
         about += ", rollback incomplete"
     say(out(), headline(run.address, story.status, shown, run.outcome, spent), Text(about, style="dim"), "")
     if run.prepared or not run.status.ended:  # else it never began: its input does not fit
-        say(out(), *tree(story.timeline, now, held=run.hold is not None), "")
+        say(out(), *tree(story.timeline, now, story.others, held=run.hold is not None), "")
     say(out(), *columns(_facts(story, mail)))
     for each in advice(run, story.timeline):
         say(err(), "", Text(visible(each.sentence), style="yellow"), *(f"  {command}" for command in each.commands))

@@ -1,69 +1,32 @@
-"""A run as lines: its steps in file order, each with what became of it, and the undo under the step it undoes.
+"""A run as lines: its steps in file order, blocks with what is inside them, and the undo under the step it undoes.
 
-Made from a timeline. This room must not know where the lines go or whether they move.
+Of a loop with many iterations those are shown that somebody wants to see. Made from a timeline. This room must not
+know where the lines go or whether they move.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
 from rich.text import Text
 
+from saga.cli.node import UNDO_WORDS, WORDS, Cells, Node, step_cells, undo_cells
+from saga.cli.others import NOBODY, Others
 from saga.cli.screen import columns
-from saga.cli.words import STATUS_LOOKS, Look, clock, counted, left, moment, span, status_words
-from saga.interpreter.machine.events import FORWARD, Ref, Timer
-from saga.interpreter.machine.state import Phase, Progress, StepState, Unwound
+from saga.cli.words import STATUS_LOOKS, clock, counted, span, status_words, titled
+from saga.interpreter.machine.events import Ref
+from saga.interpreter.machine.state import BlockState, Phase, Progress, StepState, Unwound
 from saga.interpreter.status import Status
-from saga.interpreter.timeline import Timeline, Track, Try
-from saga.schema.definition import Step, Verb
+from saga.interpreter.timeline import Timeline
+from saga.schema.definition import ROOT, Step, Verb
 from saga.schema.problems import visible
 
-_LOOKS = {
-    Progress.PENDING: Look("◦", "dim"),
-    Progress.RUNNING: Look("▸", "blue"),
-    Progress.BACKOFF: Look("↻", "yellow"),
-    Progress.WAITING: Look("◷", "yellow"),
-    Progress.FAILED: Look("✗", "red"),
-    Progress.OK: Look("✓", "green"),
-    Progress.SKIPPED: Look("–", "dim"),
-    Progress.TIMED_OUT: Look("◷", "red"),
-    Progress.PASSED_OVER: Look("✗", "yellow"),
-    Progress.CAUGHT: Look("✗", "yellow"),
-    Progress.STOPPED: Look("■", "dim"),
-    Progress.OPEN: Look("▸", "blue"),
-}
-_WORDS = {
-    Progress.PENDING: "",
-    Progress.RUNNING: "running",
-    Progress.BACKOFF: "retrying",
-    Progress.WAITING: "waiting",
-    Progress.FAILED: "failed",
-    Progress.OK: "ok",
-    Progress.SKIPPED: "skipped",
-    Progress.TIMED_OUT: "timed out",
-    Progress.PASSED_OVER: "passed over",
-    Progress.CAUGHT: "caught",
-    Progress.STOPPED: "stopped",
-    Progress.OPEN: "open",
-}
-_UNDO_LOOKS = {
-    Unwound.ARMED: Look("◦", "dim"),
-    Unwound.RUNNING: Look("↩", "magenta"),
-    Unwound.BACKOFF: Look("↻", "yellow"),
-    Unwound.STUCK: Look("!", "bold red"),
-    Unwound.DONE: Look("↩", "magenta"),
-    Unwound.NOTHING: Look("↩", "dim"),
-    Unwound.SKIPPED: Look("–", "yellow"),
-    Unwound.GIVEN_UP: Look("✗", "yellow"),
-}
-_UNDO_WORDS = {
-    Unwound.ARMED: "to be undone",
-    Unwound.RUNNING: "undoing",
-    Unwound.BACKOFF: "undo again",
-    Unwound.STUCK: "undo stuck",
-    Unwound.DONE: "undone",
-    Unwound.NOTHING: "no undo due",
-    Unwound.SKIPPED: "settled by hand",
-    Unwound.GIVEN_UP: "undo failed",
-}
+_MOST = 10
+"""So many iterations of a loop are shown."""
+_ACTIVE = ("▸", "↻", "◷", "!", "↩ undoing")
+_BODIES = {"on_timeout": "on timeout", "on_max": "on max"}
 
 
 def headline(address: str, status: Status, shown: str | None, outcome: str | None, spent: int | None) -> Text:
@@ -80,146 +43,160 @@ def headline(address: str, status: Status, shown: str | None, outcome: str | Non
     return line
 
 
-def tree(timeline: Timeline, now: int, *, held: bool = False) -> list[Text]:
+def tree(timeline: Timeline, now: int, others: Others = NOBODY, *, held: bool = False) -> list[Text]:
     """The lines of all steps worth a line. ``now``: by the database's clock. ``held``: what runs lacks something."""
-    rows: list[list[Text]] = []
-    first_final = len(timeline.definition.steps)
-    for step in timeline.steps():
-        mine, track = timeline.mine(step), timeline.tracks[step.index]
-        if step.path and mine.progress in (Progress.PENDING, Progress.SKIPPED):
-            continue
-        if step.index == first_final:
-            rows.append([Text("  finally", style="dim"), Text(), Text()])
-        depth = 1 if step.index >= first_final else len(step.path)
-        row = _step_row(timeline, step, mine, track, now, depth)
-        rows.append(_held_row(row, step, depth) if held and mine.progress is Progress.RUNNING else row)
-        undo = _undo_row(timeline, step, mine, track, now)
+    return columns(_Tree(timeline, now, others, held=held).rows())
+
+
+class _Tree:
+    """The rows of one run at one moment."""
+
+    def __init__(self, timeline: Timeline, now: int, others: Others, *, held: bool) -> None:
+        self._timeline, self._definition, self._state = timeline, timeline.definition, timeline.state
+        self._now, self._others, self._held = now, others, held
+        self._loudest: dict[Ref, _Rank] | None = None
+
+    def rows(self) -> Iterator[Cells]:
+        yield from self._members(ROOT, (), 0)
+        if self._definition.final_steps:
+            yield _heading("finally", 0)
+        for step in self._definition.final_steps:
+            yield from self._place(step, (), 1)
+
+    def _members(self, container: int, iteration: tuple[int, ...], depth: int, about: str = "") -> Iterator[Cells]:
+        """The steps of a container, and the bodies between them. ``about``: is said once, at the first of them."""
+        around = 0 if container == ROOT else len(self._definition.steps[container].path) + 1
+        in_branches = container != ROOT and self._definition.steps[container].verb is Verb.PARALLEL
+        headed: set[str] = set()
+        for index in self._definition.members[container]:
+            step = self._definition.steps[index]
+            if not self._is_worth_a_line(step, iteration):
+                continue
+            deeper = depth
+            branch = step.path[around - 1 : around] if in_branches else ()
+            for block in (*branch, *step.path[around:]):
+                owner, _, way = block.partition(".")
+                if self._definition.steps[self._definition.indices[owner]].block is None:
+                    deeper += 1
+                    continue
+                deeper += 0 if block in branch else 1
+                if block not in headed:
+                    headed.add(block)
+                    yield _heading(_BODIES.get(way, way.replace("catch.", "catch ", 1)), deeper)
+                deeper += 1
+            yield from self._place(step, iteration, deeper, about)
+            about = ""
+
+    def _is_worth_a_line(self, step: Step, iteration: tuple[int, ...]) -> bool:
+        """Whether something happened there, or may still happen; a body only once it is known that it is needed."""
+        progress = self._timeline.mine(Ref(step.index, iteration)).progress
+        if progress not in (Progress.PENDING, Progress.SKIPPED) or not step.path:
+            return True
+        if progress is Progress.PENDING and self._state.phase is not Phase.FORWARD:
+            return False
+        loops = self._definition.loops
+        if step.parent is not None and progress is Progress.PENDING:
+            container = self._timeline.mine(Ref(step.parent, iteration[: len(loops[step.parent])]))
+            if container.progress is not Progress.OPEN:
+                return False
+        ways = ((self._timeline.mine(Ref(each.step, iteration[: len(loops[each.step])])), each) for each in step.guards)
+        return all(mine.way == guard.way for mine, guard in ways)
+
+    def _place(self, step: Step, iteration: tuple[int, ...], depth: int, about: str = "") -> Iterator[Cells]:
+        place = Ref(step.index, iteration)
+        mine, track = self._timeline.mine(place), self._timeline.track(place)
+        node = Node(self._timeline, place, step, mine, track, self._others, self._now, about)
+        yield step_cells(node, depth, held=self._held)
+        undo = undo_cells(node, depth)
         if undo is not None:
-            rows.append(undo)
-    return columns(rows)
+            yield undo
+        if mine.block is None or step.block is None:
+            return
+        if step.block.loop is None:
+            yield from self._members(step.index, iteration, depth + 1)
+        else:
+            yield from self._iterations(step, place, mine.block, depth + 1)
+
+    def _iterations(self, step: Step, place: Ref, block: BlockState, depth: int) -> Iterator[Cells]:
+        begun = range(len(block.left))
+        shown = set(begun) if len(begun) <= _MOST else self._chosen(step, place, begun)
+        for number in begun:
+            if number in shown:
+                about = titled(block.items[number]) if number < len(block.items) else ""
+                yield from self._members(step.index, (*place.iteration, number), depth, about)
+        hidden = Counter(self._rank(step, place, number, block).word for number in begun if number not in shown)
+        if hidden:
+            counts = ", ".join(f"{count} more {word}" for word, count in hidden.most_common())
+            yield _heading(f"… {counts}", depth)
+
+    def _chosen(self, step: Step, place: Ref, begun: range) -> set[int]:
+        """The iterations most worth to be shown; of equal ones the first items of a list, the last rounds."""
+        newest_first = -1 if step.verb is Verb.REPEAT else 1
+        ranks = self._ranks()
+        inside = {number: ranks.get(Ref(step.index, (*place.iteration, number)), _QUIET) for number in begun}
+        return set(sorted(begun, key=lambda number: (-inside[number].loudness, newest_first * number))[:_MOST])
+
+    def _rank(self, step: Step, place: Ref, number: int, block: BlockState) -> _Rank:
+        rank = self._ranks().get(Ref(step.index, (*place.iteration, number)), _QUIET)
+        return _Rank(0, "under way") if rank == _QUIET and block.left[number] else rank
+
+    def _ranks(self) -> dict[Ref, _Rank]:
+        """Of each iteration of each loop the loudest that is inside it: by the loop and its iteration."""
+        if self._loudest is None:
+            self._loudest = {}
+            stuck = {trouble.place for trouble in self._state.troubles}
+            for place, mine in self._state.iterated.items():
+                rank = _Rank(7, "stuck") if place in stuck else _rank(mine)
+                for depth, loop in enumerate(self._definition.loops[place.step], 1):
+                    iteration = Ref(loop, place.iteration[:depth])
+                    self._loudest[iteration] = max(rank, self._loudest.get(iteration, _QUIET))
+        return self._loudest
 
 
-def _step_row(timeline: Timeline, step: Step, mine: StepState, track: Track, now: int, depth: int) -> list[Text]:
-    look, word = _LOOKS[mine.progress], _WORDS[mine.progress]
-    idle = mine.progress is Progress.PENDING
-    if idle and timeline.state.phase is not Phase.FORWARD:
-        word = "" if step.index >= len(timeline.definition.steps) else "not reached"
-    name = Text("  " * (depth + 1))
-    name.append(f"{look.glyph} ", style=look.style)
-    name.append(step.name.rpartition(".")[2] if step.path else step.name, style="dim" if idle else "")
-    details = _details(timeline, step, mine, track, now)
-    return [name, Text(word, style=look.style), Text(visible(" · ".join(filter(None, details))), style="dim")]
+class _Rank(NamedTuple):
+    """How much a place wants to be seen, and the word for it."""
+
+    loudness: int
+    word: str
 
 
-def _held_row(row: list[Text], step: Step, depth: int) -> list[Text]:
-    name = Text("  " * (depth + 1)).append("! ", style="bold red").append(step.name)
-    return [name, Text("held", style="bold red"), Text()]
+_QUIET = _Rank(0, WORDS[Progress.OK])
+_LOUD = {
+    Progress.FAILED: 6,
+    Progress.RUNNING: 5,
+    Progress.BACKOFF: 5,
+    Progress.WAITING: 5,
+    Progress.TIMED_OUT: 3,
+    Progress.PASSED_OVER: 3,
+    Progress.CAUGHT: 3,
+    Progress.STOPPED: 2,
+}
+_LOUD_UNDO = {
+    Unwound.STUCK: 7,
+    Unwound.RUNNING: 5,
+    Unwound.BACKOFF: 5,
+    Unwound.SKIPPED: 4,
+    Unwound.GIVEN_UP: 4,
+    Unwound.DONE: 1,
+}
 
 
-def _details(timeline: Timeline, step: Step, mine: StepState, track: Track, now: int) -> list[str]:
-    match mine.progress:
-        case Progress.PENDING:
-            return [_traits(step)] if timeline.state.phase is Phase.FORWARD else []
-        case Progress.RUNNING:
-            return [_since(track.tries, now), _nth(track.tries), _cause(track.tries)]
-        case Progress.BACKOFF:
-            return [_error(mine) or _cause(track.tries), _again(timeline, Ref(step.index), track.tries, now)]
-        case Progress.WAITING:
-            return [_awaited(step), _until(timeline, step, now)]
-        case Progress.OK if step.verb is Verb.END:
-            return [f"ends as {step.outcome}"]
-        case Progress.OK | Progress.TIMED_OUT:
-            return [_took(track), _several(track.tries)]
-        case Progress.FAILED | Progress.PASSED_OVER | Progress.CAUGHT | Progress.STOPPED:
-            return [_error(mine), _several(track.tries)]
-        case _:
-            return []
+def _rank(mine: StepState) -> _Rank:
+    rank = _Rank(_LOUD[mine.progress], WORDS[mine.progress]) if mine.progress in _LOUD else _QUIET
+    if mine.undo is None or mine.undo.stage not in _LOUD_UNDO:
+        return rank
+    return max(rank, _Rank(_LOUD_UNDO[mine.undo.stage], UNDO_WORDS[mine.undo.stage]))
 
 
-def _undo_row(timeline: Timeline, step: Step, mine: StepState, track: Track, now: int) -> list[Text] | None:
-    undo = mine.undo
-    going_back = timeline.state.phase in (Phase.STOPPING, Phase.UNDOING)
-    if undo is None or (undo.stage is Unwound.ARMED and not going_back):
-        return None
-    look = _UNDO_LOOKS[undo.stage]
-    name = Text("  " * (len(step.path) + 2)).append(f"{look.glyph} ", style=look.style)
-    name.append(_UNDO_WORDS[undo.stage], style=look.style)
-    details: list[str] = []
-    match undo.stage:
-        case Unwound.RUNNING:
-            details = [_since(track.undo_tries, now), _nth(track.undo_tries), _cause(track.undo_tries)]
-        case Unwound.BACKOFF:
-            ref = Ref(step.index, (), undo.part)
-            details = [_cause(track.undo_tries), _again(timeline, ref, track.undo_tries, now)]
-        case Unwound.STUCK:
-            details = [_cause(track.undo_tries), _several(track.undo_tries)]
-        case Unwound.DONE:
-            details = [_undo_took(track), _several(track.undo_tries)]
-        case _:
-            details = [undo.note or ""]
-    return [name, Text(), Text(visible(" · ".join(filter(None, details))), style="dim")]
+def _heading(text: str, depth: int) -> Cells:
+    return [Text("  " * (depth + 1) + visible(text), style="dim"), Text(), Text()]
 
 
-def _traits(step: Step) -> str:
-    traits = [word for word, has in (("pivot", step.pivot), ("optional", step.optional)) if has]
-    return ", ".join(traits)
-
-
-def _since(tries: list[Try], now: int) -> str:
-    return span(now - tries[-1].began) if tries else ""
-
-
-def _nth(tries: list[Try]) -> str:
-    return f"attempt {tries[-1].number}" if tries and tries[-1].number > 1 else ""
-
-
-def _several(tries: list[Try]) -> str:
-    return counted(len(tries), "attempt") if len(tries) > 1 else ""
-
-
-def _cause(tries: list[Try]) -> str:
-    """Why the last finished attempt did not do."""
-    for each in reversed(tries):
-        if each.ended is not None and each.word != "ok":
-            return f"{each.code}: {each.message}" if each.code and each.message else each.code or each.word
-    return ""
-
-
-def _error(mine: StepState) -> str:
-    if mine.error is None:
-        return ""
-    code, message = str(mine.error["code"]), str(mine.error["message"])
-    return f"{code}: {message}" if message else code
-
-
-def _again(timeline: Timeline, ref: Ref, tries: list[Try], now: int) -> str:
-    due = timeline.state.timers.get(Timer("retry", ref))
-    number = tries[-1].number + 1 if tries else 1
-    return f"attempt {number}" if due is None else f"attempt {number} in {left(due - now)}"
-
-
-def _awaited(step: Step) -> str:
-    return f"for {step.wait.signal}" if step.wait is not None and step.wait.signal else ""
-
-
-def _until(timeline: Timeline, step: Step, now: int) -> str:
-    due = timeline.state.timers.get(Timer("wait", Ref(step.index, (), FORWARD)))
-    return "" if due is None else f"until {moment(due, now)}, {left(due - now)} left"
-
-
-def _took(track: Track) -> str:
-    return "" if track.began is None or track.ended is None else span(track.ended - track.began)
-
-
-def _undo_took(track: Track) -> str:
-    return "" if track.undo_began is None or track.undo_ended is None else span(track.undo_ended - track.undo_began)
-
-
-def folded(lines: list[Text], room: int, busy: int) -> list[Text]:
-    """At most ``room`` lines around line ``busy``; how many were left out is said above and below."""
+def folded(lines: list[Text], room: int) -> list[Text]:
+    """At most ``room`` lines around where something is going on; how many were left out is said above and below."""
     if len(lines) <= room or room < 3:
         return lines
-    first = max(0, min(busy - room // 2, len(lines) - room))
+    first = max(0, min(_busy(lines) - room // 2, len(lines) - room))
     shown = lines[first : first + room]
     if first:
         shown[0] = Text(f"  … {counted(first + 1, 'line')} above", style="dim")
@@ -227,6 +204,14 @@ def folded(lines: list[Text], room: int, busy: int) -> list[Text]:
     if below:
         shown[-1] = Text(f"  … {counted(below + 1, 'line')} below", style="dim")
     return shown
+
+
+def _busy(lines: list[Text]) -> int:
+    """The last line on which something is going on; where nothing is, the last on which something was."""
+    begun = [(number, line.plain.lstrip()) for number, line in enumerate(lines)]
+    active = [number for number, text in begun if text.startswith(_ACTIVE)]
+    past = [number for number, text in begun if text[:1] not in ("◦", "–", "…")]
+    return (active or past or [0])[-1]
 
 
 def stamp(at: int) -> Text:

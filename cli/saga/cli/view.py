@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 
 from rich.console import Group
 from rich.live import Live
@@ -32,6 +33,9 @@ _LOOKS = {
     "again": Look("↻", "yellow"),
     "lost": Look("!", "yellow"),
     "waiting": Look("◷", "yellow"),
+    "offered": Look("◷", "yellow"),
+    "caught": Look("✗", "yellow"),
+    "passed over": Look("✗", "yellow"),
     "timed out": Look("◷", "red"),
     "signal": Look("→", "cyan"),
 }
@@ -88,19 +92,15 @@ def _steps(story: Following, room: int) -> Iterator[Text]:
     run, now = story.run, story.now
     spent = (run.closed_at or now) - run.created_at
     line = headline(run.address, story.status, run.shown or story.timeline.state.shown, run.outcome, spent)
-    if any(mine is not None and mine.progress is Progress.RUNNING for mine in story.timeline.state.steps):
+    state = story.timeline.state
+    if any(
+        mine is not None and mine.progress is Progress.RUNNING for mine in chain(state.steps, state.iterated.values())
+    ):
         line.append(f"  {_SPINNER[now // 80_000 % len(_SPINNER)]}", style="blue")
     yield line
     yield Text()
-    lines = tree(story.timeline, now, held=run.hold is not None)
-    ended = run.status.ended
-    yield from lines if ended else folded(lines, room, _busy(lines))
-
-
-def _busy(lines: list[Text]) -> int:
-    """The last line on which something is going on."""
-    marks = [number for number, line in enumerate(lines) if line.plain.lstrip()[:1] not in ("◦", "–", "…")]
-    return marks[-1] if marks else 0
+    lines = tree(story.timeline, now, story.others, held=run.hold is not None)
+    yield from lines if run.status.ended else folded(lines, room)
 
 
 class PlainView:

@@ -10,13 +10,15 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from saga.interpreter.status import Status
+from saga.interpreter.store import RunRow
 from saga.schema.problems import visible
-from saga.schema.values import Value
+from saga.schema.values import Value, load
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = 1_000_000
 _LONGEST_VALUE = 2_000
 """Characters of a value that are shown to people; ``--json`` has it whole."""
+_LONGEST_TITLE = 32
 
 
 class Look(NamedTuple):
@@ -42,6 +44,14 @@ def status_words(status: Status, shown: str | None, outcome: str | None) -> str:
     """``waiting · reserved`` while it is open, ``completed · delivered`` once it has ended."""
     second = outcome if status.ended else shown
     return status.word if second in (None, status.word) else f"{status.word} · {second}"
+
+
+def problem_words(run: RunRow) -> str:
+    """Why a run is stuck or held."""
+    problem = load(run.problem) if run.problem else None
+    if not isinstance(problem, dict):
+        return "nobody knows why"
+    return str(problem.get("message") or problem.get("code"))
 
 
 def span(microseconds: int) -> str:
@@ -90,6 +100,12 @@ def compact(value: Value) -> str:
     """A value as JSON on one line, cut when it is long."""
     text = visible(json.dumps(value, ensure_ascii=False))
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}… ({len(text)} characters)"
+
+
+def titled(value: Value) -> str:
+    """A value as a short name for what is done with it: ``ada``, ``{"product": "mug"}``."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_TITLE else f"{text[: _LONGEST_TITLE - 1]}…"
 
 
 def counted(number: int, word: str) -> str:

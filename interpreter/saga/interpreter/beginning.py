@@ -28,9 +28,13 @@ class Beginning:
     started_at: int
     rows: Sequence[Row] = ()
 
+    def started(self, definition: Definition) -> tuple[State, list[Command]]:
+        """The state before the first of ``rows``, and what it wants then."""
+        return machine.start(definition, self.id, self.address, load(self.input), self.started_at)
+
     def state(self, definition: Definition) -> tuple[State, list[Command]]:
         """The state before the run's own first event, and what it wants then."""
-        state, commands = machine.start(definition, self.id, self.address, load(self.input), self.started_at)
+        state, commands = self.started(definition)
         for row in self.rows:
             commands = machine.transition(definition, state, decode(row))
         return state, commands

@@ -370,8 +370,9 @@ class Client:
 
 
 def _known_step(definition: Definition, name: str) -> None:
-    if definition.step(name) is None:
-        near = closest(name, definition.indices)
+    bare = name.partition("[")[0]
+    if definition.step(bare) is None:
+        near = closest(bare, definition.indices)
         hint = f'did you mean "{near}"?' if near else f"its steps are: {', '.join(definition.indices)}"
         raise UnknownStep(f'saga "{definition.name}" has no step "{name}"', hint)
 

@@ -47,5 +47,5 @@ def _problem(run: LiveRun) -> str | None:
     trouble = run.state.trouble
     if trouble is None:
         return None
-    name = run.definition.node(trouble.step).name
+    name = machine.spelled(run.definition, trouble.place)
     return dump({"step": name, "undo": trouble.undo, "code": trouble.code, "message": trouble.message})

@@ -10,11 +10,12 @@ from typing import Any
 
 from saga.interpreter.access import AuditRecord
 from saga.interpreter.codec import SPELLINGS
-from saga.interpreter.machine.events import FORWARD
-from saga.interpreter.machine.state import UndoState
+from saga.interpreter.machine.events import FORWARD, ActionEvent, Ref, TaskAnswered
+from saga.interpreter.machine.places import spelled
+from saga.interpreter.machine.state import StepState, UndoState
 from saga.interpreter.standing import rfc3339, standing
 from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow
-from saga.interpreter.timeline import Entry, Timeline, Track, Try
+from saga.interpreter.timeline import Entry, Timeline, Track, Try, subject
 from saga.schema.definition import Definition, Step
 from saga.schema.values import load
 
@@ -61,20 +62,25 @@ def audit_record(record: AuditRecord) -> dict[str, Any]:
 
 
 def story_record(run: RunRow, timeline: Timeline) -> dict[str, Any]:
-    """What `show` says of a run: the list's words, and every step."""
-    return run_record(run) | {"steps": [_step(timeline, step) for step in timeline.steps()]}
+    """What `show` says of a run: the list's words, and every step, by place."""
+    return run_record(run) | {"steps": [_step(timeline, place, mine) for place, mine in timeline.places()]}
 
 
-def _step(timeline: Timeline, step: Step) -> dict[str, Any]:
-    mine, track = timeline.mine(step), timeline.tracks[step.index]
+def _step(timeline: Timeline, place: Ref, mine: StepState) -> dict[str, Any]:
+    definition, track = timeline.definition, timeline.track(place)
+    step = definition.node(place.step)
     return {
         "step": step.name,
+        "iteration": list(place.iteration),
+        "place": spelled(definition, place),
         "verb": step.verb.value,
         "inside": list(step.path),
-        "finally": step.index >= len(timeline.definition.steps),
+        "finally": step.index >= len(definition.steps),
         "pivot": step.pivot,
         "optional": step.optional,
         "status": mine.progress.name.lower(),
+        "way": mine.way or None,
+        "iterations": _iterations(step, mine),
         "began_at": rfc3339(track.began),
         "ended_at": rfc3339(track.ended),
         "attempts": [_try(each) for each in track.tries],
@@ -82,6 +88,13 @@ def _step(timeline: Timeline, step: Step) -> dict[str, Any]:
         "error": mine.error,
         "undo": _undo(mine.undo, track),
     }
+
+
+def _iterations(step: Step, mine: StepState) -> dict[str, Any] | None:
+    """How far a loop has come."""
+    if step.block is None or step.block.loop is None or mine.block is None:
+        return None
+    return {"through": mine.block.through, "begun": len(mine.block.left), "most": mine.block.bound}
 
 
 def _try(each: Try) -> dict[str, Any]:
@@ -129,6 +142,11 @@ def event_record(definition: Definition, entry: Entry) -> dict[str, Any]:
     """One journal row."""
     row = entry.row
     record: dict[str, Any] = {"seq": row.seq, "at": rfc3339(row.at), "event": SPELLINGS[type(entry.event)].word}
-    if row.step >= 0:
-        record |= {"step": definition.node(row.step).name, "attempt": row.attempt}
+    ref = subject(entry.event)
+    if ref is not None:
+        record |= {"step": definition.node(ref.step).name}
+        if ref.iteration:
+            record |= {"iteration": list(ref.iteration)}
+        if isinstance(entry.event, ActionEvent | TaskAnswered):
+            record |= {"attempt": entry.event.attempt}
     return record | {"data": load(row.data)}

@@ -1,34 +1,44 @@
 """A run's journal folded into what people ask about it: when each step began and ended, and each of its attempts.
 
-Built from the journal alone, by listening to what the machine wants after each event; so it shows a run that is worked
-on elsewhere as well as one that is worked on here. This room must not know terminals or stores.
+Everything is told by place: a step, and its number in each loop around it (`pack[1][0]`). Built from the journal alone,
+by listening to what the machine wants after each event; so it shows a run that is worked on elsewhere as well as one
+that is worked on here. This room must not know terminals or stores.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from operator import itemgetter
 from typing import NamedTuple
 
 from saga.interpreter import machine
 from saga.interpreter.beginning import Beginning
 from saga.interpreter.codec import decode
-from saga.interpreter.machine.commands import Command, RunAction
+from saga.interpreter.machine.commands import Command, OfferTask, RunAction, StartChild, UndoChild
 from saga.interpreter.machine.events import (
     FORWARD,
     ActionEvent,
     ActionPostponed,
     ActionRejected,
     ActionSucceeded,
+    ActionUnknown,
     AttemptsLost,
+    ChildEnded,
     Event,
+    OperatorRequest,
     OutputRefused,
     Ref,
+    TaskAnswered,
+    TimerFired,
 )
+from saga.interpreter.machine.sending import answer_of_task, end_of_child
 from saga.interpreter.machine.state import Progress, StepState, Unwound
 from saga.interpreter.store import Row, RunRow
-from saga.schema.definition import Definition, Step
+from saga.schema.definition import Definition
 
-_OVER = frozenset(Progress) - {Progress.PENDING, Progress.RUNNING, Progress.BACKOFF, Progress.WAITING, Progress.OPEN}
+_AT_WORK = frozenset({Progress.PENDING, Progress.RUNNING, Progress.BACKOFF, Progress.WAITING, Progress.OPEN})
 
 
 @dataclass(slots=True)
@@ -47,7 +57,7 @@ class Try:
 
 @dataclass(slots=True)
 class Track:
-    """What happened to one step, and to undoing it. Times in microseconds since the Unix epoch."""
+    """What happened at one place, and to undoing it. Times in microseconds since the Unix epoch."""
 
     began: int | None = None
     ended: int | None = None
@@ -55,24 +65,33 @@ class Track:
     undo_began: int | None = None
     undo_ended: int | None = None
     undo_tries: list[Try] = field(default_factory=list)
+    progress: Progress = Progress.PENDING
+    """How far the place had come when it was last looked at."""
 
 
 class Entry(NamedTuple):
-    """One journal row and what it says."""
+    """One journal row and what it says. ``changed``: the places that have come further by it, in file order."""
 
     row: Row
     event: Event
+    changed: Sequence[Ref] = ()
 
 
 class Timeline:
-    """The story of one run, told on as rows come in."""
+    """The story of one run, told on as rows come in. That of an undo run begins with all that happened before it."""
 
     def __init__(self, run: RunRow, definition: Definition, beginning: Beginning) -> None:
         self.definition = definition
-        self.state, commands = beginning.state(definition)
+        self.state, commands = beginning.started(definition)
         self.entries: list[Entry] = []
-        self.tracks = [Track() for _ in (*definition.steps, *definition.final_steps)]
-        self._follow(run.created_at, commands)
+        self._tracks: dict[Ref, Track] = {}
+        self._active: set[Ref] = set()
+        self._iterated = 0
+        self._turn: object = None
+        self.opening = self._follow(beginning.started_at, commands)
+        """The places that had come further before the first row."""
+        for row in beginning.rows:
+            self._fold(row)
 
     @property
     def seq(self) -> int:
@@ -81,25 +100,49 @@ class Timeline:
 
     def feed(self, row: Row) -> Entry:
         """Tells on with the next row."""
-        event = decode(row)
-        if isinstance(event, ActionEvent):
-            self._answered(event)
-        elif isinstance(event, AttemptsLost):
-            for ref, number in event.attempts:
-                self._close(ref, number, event.at, "lost")
-        commands = machine.transition(self.definition, self.state, event)
-        entry = Entry(row, event)
+        entry = self._fold(row)
         self.entries.append(entry)
-        self._follow(event.at, commands)
         return entry
 
-    def steps(self) -> list[Step]:
-        """All steps in file order, then those of `finally`."""
-        return [*self.definition.steps, *self.definition.final_steps]
+    def places(self) -> list[tuple[Ref, StepState]]:
+        """Each step and `finally` step in file order; one in a loop once for each iteration that has come to it."""
+        found = dict(self.state.places())
+        for index, loops in enumerate(self.definition.loops):
+            if not loops:
+                found.setdefault(Ref(index), StepState())
+        return sorted(found.items(), key=itemgetter(0))
 
-    def mine(self, step: Step) -> StepState:
-        """The state of a step."""
-        return self.state.steps[step.index] or StepState()
+    def mine(self, place: Ref) -> StepState:
+        """The state of a place."""
+        return self.state.found(place) or StepState()
+
+    def track(self, place: Ref) -> Track:
+        """What happened at a place."""
+        return self._tracks.get(place) or Track()
+
+    def tries(self, ref: Ref) -> list[Try]:
+        """The attempts of a place, or of its undo."""
+        track = self.track(Ref(ref.step, ref.iteration))
+        return track.tries if ref.undo == FORWARD else track.undo_tries
+
+    def _fold(self, row: Row) -> Entry:
+        event = decode(row)
+        self._note_answer(event)
+        commands = machine.transition(self.definition, self.state, event)
+        return Entry(row, event, self._follow(event.at, commands, event))
+
+    def _note_answer(self, event: Event) -> None:
+        if isinstance(event, AttemptsLost):
+            for ref, number in event.attempts:
+                self._close(ref, number, event.at, "lost")
+        elif isinstance(event, TaskAnswered):
+            self._answered(answer_of_task(event))
+        elif isinstance(event, ChildEnded):
+            trial = self.state.trial(event.ref)
+            if trial is not None:
+                self._answered(_end_of_undo(event, trial.attempt) or end_of_child(event, trial.attempt))
+        elif isinstance(event, ActionEvent):
+            self._answered(event)
 
     def _answered(self, event: ActionEvent) -> None:
         if isinstance(event, ActionSucceeded | OutputRefused):
@@ -111,28 +154,89 @@ class Timeline:
         self._close(event.ref, event.attempt, event.at, word, getattr(event, "code", ""), getattr(event, "message", ""))
 
     def _close(self, ref: Ref, number: int, at: int, word: str, code: str = "", message: str = "") -> None:
-        track = self.tracks[ref.step]
-        for each in reversed(track.tries if ref.undo == FORWARD else track.undo_tries):
+        for each in reversed(self.tries(ref)):
             if each.number == number and each.undo == ref.undo and each.ended is None:
                 each.ended, each.word, each.code, each.message = at, word, code, message
                 return
 
-    def _follow(self, at: int, commands: list[Command]) -> None:
-        """Notes which attempts were opened, and which steps have begun or ended since the event before."""
+    def _follow(self, at: int, commands: list[Command], event: Event | None = None) -> list[Ref]:
+        """Notes which attempts were opened, and which places have begun or ended since the event before."""
+        touched = {Ref(ref.step, ref.iteration) for ref in _touched(event)}
         for command in commands:
-            if isinstance(command, RunAction):
-                track = self.tracks[command.ref.step]
-                tries = track.tries if command.ref.undo == FORWARD else track.undo_tries
-                tries.append(Try(command.attempt, command.ref.undo, at))
-        for track, mine in zip(self.tracks, self.state.steps, strict=True):
-            if mine is not None:
-                _note(track, mine, at)
+            if isinstance(command, RunAction | OfferTask | StartChild | UndoChild):
+                touched.add(self._open(command, at))
+        changed = [place for place in sorted(self._candidates(touched, event)) if self._look(place, at)]
+        self._iterated = len(self.state.iterated)
+        return changed
+
+    def _open(self, command: RunAction | OfferTask | StartChild | UndoChild, at: int) -> Ref:
+        ref = command.ref
+        if isinstance(command, StartChild):
+            trial = self.state.trial(ref)
+            number = 1 if trial is None else trial.attempt
+        else:
+            number = command.attempt
+        place = Ref(ref.step, ref.iteration)
+        track = self._tracks.setdefault(place, Track())
+        (track.tries if ref.undo == FORWARD else track.undo_tries).append(Try(number, ref.undo, at))
+        return place
+
+    def _candidates(self, touched: set[Ref], event: Event | None) -> Iterable[Ref]:
+        """The places that an event may have changed: what is over in a long loop is not looked at each time."""
+        state = self.state
+        turn = (state.phase, *state.leaving)
+        if turn != self._turn or event is None or isinstance(event, OperatorRequest):
+            self._turn = turn
+            return [place for place, _ in state.places()]
+        touched |= self._active
+        touched |= {Ref(index) for index, mine in enumerate(state.steps) if mine is not None}
+        touched.update(islice(reversed(state.iterated), len(state.iterated) - self._iterated))
+        return touched
+
+    def _look(self, place: Ref, at: int) -> bool:
+        """Whether a place has come further."""
+        mine = self.state.found(place)
+        if mine is None:
+            return False
+        track = self._tracks.setdefault(place, Track())
+        _note(track, mine, at)
+        undoing = mine.undo is not None and mine.undo.stage is not Unwound.ARMED and not mine.undo.stage.finished
+        if mine.progress in _AT_WORK or undoing:
+            self._active.add(place)
+        else:
+            self._active.discard(place)
+        before, track.progress = track.progress, mine.progress
+        return before is not mine.progress
+
+
+def _touched(event: Event | None) -> Iterable[Ref]:
+    """The actions that an event is about."""
+    if isinstance(event, AttemptsLost):
+        return [ref for ref, _ in event.attempts]
+    ref = None if event is None else subject(event)
+    return [] if ref is None else [ref]
+
+
+def subject(event: Event) -> Ref | None:
+    """The one action that an event is about."""
+    if isinstance(event, TimerFired):
+        return event.timer.ref if event.timer.ref.step >= 0 else None
+    return event.ref if isinstance(event, ActionEvent | ChildEnded | TaskAnswered) else None
+
+
+def _end_of_undo(event: ChildEnded, attempt: int) -> ActionEvent | None:
+    """What the end of the run that undoes a child means; None where a child itself has ended."""
+    if event.ref.undo == FORWARD:
+        return None
+    if event.status in ("completed", "compensated"):
+        return ActionSucceeded(event.at, event.ref, attempt, None)
+    return ActionUnknown(event.at, event.ref, attempt, event.code or event.status, event.message)
 
 
 def _note(track: Track, mine: StepState, at: int) -> None:
     if track.began is None and mine.progress is not Progress.PENDING:
         track.began = at
-    if mine.progress not in _OVER:
+    if mine.progress in _AT_WORK or mine.progress is Progress.SKIPPED:
         track.ended = None
     elif track.ended is None:
         track.ended = at

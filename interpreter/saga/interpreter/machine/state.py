@@ -251,7 +251,7 @@ class State:
     output: Value = None
     output_error: str | None = None
     fates: dict[int, str] = field(default_factory=dict)
-    """What became of each message, by its number: ``taken:<step>``, ``too_late``, ``ignored:<why>``, ``done``."""
+    """What became of each message, by its number: ``taken:<place>``, ``too_late``, ``ignored:<why>``, ``done``."""
 
     def copy(self) -> State:
         """An independent copy, for asking "what if". Values are shared: nothing ever changes one."""

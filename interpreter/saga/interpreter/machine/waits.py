@@ -10,6 +10,7 @@ from operator import itemgetter
 from saga.interpreter.machine.ending import succeed
 from saga.interpreter.machine.events import Ref, Timer
 from saga.interpreter.machine.mailbox import take
+from saga.interpreter.machine.places import spelled
 from saga.interpreter.machine.settling import arm, settle
 from saga.interpreter.machine.state import Progress, Unread
 from saga.interpreter.machine.turn import Turn
@@ -53,7 +54,7 @@ def take_signal(turn: Turn, place: Ref, step: Step) -> bool:
         return False
     turn.cancel_timer(Timer("wait", place))
     for _, unread in taken:
-        turn.state.fates[unread.mseq] = f"taken:{step.name}"
+        turn.state.fates[unread.mseq] = f"taken:{spelled(turn.definition, place)}"
     mine.output = _output(wait, taken)
     arm(turn, place, step)
     won = "" if wait.every else taken[0][0]
