@@ -7,8 +7,6 @@ from typing import Any, TypeVar
 
 import click
 
-from saga.interpreter.starting import DEFAULT_QUEUE
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout, also for errors.")
@@ -25,18 +23,6 @@ def reason_option(*, required: bool) -> Callable[[F], F]:
     if required:
         return click.option("--reason", required=True, metavar="TEXT", help=said)
     return click.option("--reason", default="", metavar="TEXT", help=said)
-
-
-def queue_option(function: F) -> F:
-    """``--queue``; without it, the queue of sagas that name none."""
-    return click.option(
-        "--queue",
-        "queues",
-        multiple=True,
-        default=(DEFAULT_QUEUE,),
-        metavar="NAME",
-        help="Work on this queue; may be given again.",
-    )(function)
 
 
 def actions_option(function: F) -> F:

@@ -14,11 +14,11 @@ from saga.cli.exits import Exit
 from saga.cli.failures import Failure
 from saga.cli.interrupts import interruptible
 from saga.cli.logs import log_to_stderr
-from saga.cli.options import actions_option, queue_option
+from saga.cli.options import actions_option
 from saga.cli.screen import note
 from saga.cli.sources import register_all
 from saga.cli.wiring import Here, execute, load_actions, opened
-from saga.cli.worker import Employment, Workplace, employ
+from saga.cli.worker import Employment, Workplace, employ, queue_option
 from saga.interpreter.project import Project, find_project
 
 ROLES = ("api", "worker", "all")

@@ -15,7 +15,7 @@ from saga.cli.exits import Exit
 from saga.cli.idle import until_idle, until_nobody_is_alone
 from saga.cli.interrupts import interruptible
 from saga.cli.logs import log_to_stderr
-from saga.cli.options import actions_option, queue_option
+from saga.cli.options import F, actions_option
 from saga.cli.screen import note
 from saga.cli.sources import register_all
 from saga.cli.wiring import Here, execute, load_actions, opened, performing
@@ -25,6 +25,18 @@ from saga.interpreter.project import Project, find_project
 from saga.interpreter.starting import DEFAULT_QUEUE
 from saga.interpreter.store import Fenced
 from saga.interpreter.worker import Settings, Worker, tune_process
+
+
+def queue_option(function: F) -> F:
+    """``--queue``; without it, the queue of sagas that name none."""
+    return click.option(
+        "--queue",
+        "queues",
+        multiple=True,
+        default=(DEFAULT_QUEUE,),
+        metavar="NAME",
+        help="Work on this queue; may be given again.",
+    )(function)
 
 
 @click.command()

@@ -80,7 +80,7 @@ async def _serve(house: House, endpoint: Endpoint, request: Request) -> Response
     raw = b""
     if endpoint.method == "POST":
         raw = await bytes_of(request, house.settings.body_limit, house.settings.body_seconds)
-    key = key_of(request) if endpoint.method == "POST" else None
+    key = key_of(request) if endpoint.method == "POST" and endpoint.is_keyed else None
     call = Call(house, request, caller, path_of(request), query, body_of(endpoint, request, raw))
     if key is None:
         return await endpoint.handler(call)

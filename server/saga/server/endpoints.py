@@ -57,5 +57,7 @@ class Endpoint:
     """The body is a value of the saga's own: no model of ours but the saga's schema checks it."""
     is_stream: bool = False
     """Goes on where ``Last-Event-ID`` says."""
+    is_keyed: bool = True
+    """A POST under an Idempotency-Key counts once. Not where an old answer would be a wrong one."""
     details: str = ""
     group: str = "Runs"

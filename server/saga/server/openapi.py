@@ -90,7 +90,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     }
     if endpoint.scope:
         operation["description"] = f"{endpoint.details} Needs a token with the scope `{endpoint.scope}`.".strip()
-    if endpoint.method == "POST":
+    if endpoint.method == "POST" and endpoint.is_keyed:
         parameters.append(_IDEMPOTENCY_KEY)
     if endpoint.is_stream:
         parameters.append(_LAST_EVENT_ID)

@@ -54,6 +54,7 @@ TASKS = (
         (Answer(200, "Those taken, oldest first; after the wait perhaps none.", TakenTasks),),
         query=tasks.TakeQuery,
         body=Taking,
+        is_keyed=False,
         group="Tasks",
     ),
     _answering(
@@ -62,6 +63,7 @@ TASKS = (
         tasks.heartbeat,
         Beat,
         Answer(200, "Whether to go on.", BeatAnswer),
+        is_keyed=False,
         body_required=False,
     ),
     _answering(
