@@ -232,3 +232,28 @@ def test_it_needs_no_home(examples: Any) -> None:
     assert done.code == 0
     assert not home.exists()
     assert json.loads(examples("validate", "--json").out) == []
+
+
+def test_tests_are_checked_with_their_sagas_and_not_played(make_saga: Any, tmp_path: Path) -> None:
+    for name in (*EXAMPLES, "refund.test.yaml", "order.test.yaml"):
+        shutil.copy(ROOT / "sagas" / name, tmp_path)
+    here = make_saga(tmp_path, {})
+    assert here("validate").err == "5 files: no problems\n"
+    text = "test: v1\nactions: real\ninput: {refund: 1}\ncases: {a: {at: {5y: cancel}}, b: {expect: {undone: [x]}}}\n"
+    (tmp_path / "refund.test.yaml").write_text(text)
+    done = here("validate", "refund.test.yaml", "--format", "concise")
+    assert (done.code, done.err) == (1, "1 file: 1 error\n")
+    assert done.out.startswith("refund.test.yaml:4:18: error[SAGA109]: ")
+    (tmp_path / "refund.test.yaml").write_text(text.replace("5y", "5m"))
+    done = here("validate", "refund.yaml", "refund.test.yaml", "--format", "concise")
+    assert [line.partition(" ")[2][:15] for line in done.out.splitlines()] == ["error[SAGA703]:", "error[SAGA701]:"]
+
+
+def test_problems_of_a_saga_are_told_once_beside_its_test(make_saga: Any, tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text(WRONG)
+    (tmp_path / "wrong.test.yaml").write_text("test: v1\ncases: {one: {}}\n")
+    here = make_saga(tmp_path, {})
+    alone = here("validate", "wrong.yaml", "--format", "concise").out
+    assert alone
+    assert here("validate", "wrong.yaml", "wrong.test.yaml", "--format", "concise").out == alone
+    assert here("validate", "wrong.test.yaml", "--format", "concise").out == alone

@@ -76,7 +76,7 @@ def test(
 
 def _files(paths: Sequence[Path]) -> list[Path]:
     """The test files meant."""
-    from saga.interpreter.rehearsal.files import find_tests
+    from saga.interpreter.rehearsal.scripts import find_tests
     from saga.schema.testfile.reading import SUFFIXES, is_test_file
 
     for path in paths:

@@ -178,7 +178,7 @@ def _summary(asked: Asked, files: Sequence[FileResults]) -> int:
     if not results and not broken:
         say(err(), Text(f"no case has {asked.only!r} in its name" if asked.only else "no cases"))
         return Exit.USAGE
-    said = [f"{len(results) - failed} passed"]
+    said = [f"{len(results) - failed} passed"] if results else []
     if failed:
         said.append(f"{failed} failed")
     if broken:

@@ -14,13 +14,15 @@ from saga.cli.exits import Exit
 from saga.cli.failures import usage
 from saga.interpreter.actions.registry import Actions
 from saga.interpreter.project import Project, find_project
+from saga.interpreter.rehearsal.scripts import find_tests, read_script
 from saga.schema.loader import check, check_together
 from saga.schema.problem_formats import FORMATS, Format, render_problems
 from saga.schema.problems import DefinitionProblems, Problem, in_order
+from saga.schema.testfile.reading import SUFFIXES, is_test_file
 from saga.schema.yaml_text.source import MAX_BYTES, decode
 
-_BESIDE = (".test.yaml", ".test.yml", ".invariants.yaml")
-"""How the names of files end that stand beside a saga."""
+_INVARIANTS = ".invariants.yaml"
+"""How the names of files end that `saga verify` reads with a saga."""
 _LOUD_WHEN_EMPTY = ("json", "sarif")
 """Formats in which no problem is a text, too."""
 
@@ -31,22 +33,26 @@ _LOUD_WHEN_EMPTY = ("json", "sarif")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--strict", is_flag=True, help="Warnings are errors.")
 def validate(paths: tuple[Path, ...], form: str, as_json: bool, strict: bool) -> int:
-    """Check saga files: PATHS are files or folders; without any, the project's.
+    """Check saga files and their tests: PATHS are files or folders; without any, the project's.
 
     Every problem of every file is shown in one pass, with its place and a hint. Where the project has actions, the
-    functions that are called are looked up in them; what is missing is a warning. `saga explain CODE` says more.
+    functions that are called are looked up in them; what is missing is a warning. Of a test it is checked whether it
+    fits its saga; `saga test` plays it. `saga explain CODE` says more.
 
     Exit codes: 0 no errors, 1 errors found, 2 nothing to check.
     """
     chosen = cast(Format, "json" if as_json else form)
-    files = saga_files(paths)
+    tests = _test_files(paths)
+    files = [] if tests and not any(map(_may_be_saga, paths or [Path()])) else saga_files(paths)
     checked = Checked()
     for file in files:
         checked.add(file)
+    for file in tests:
+        checked.add_test(file)
     problems = checked.problems(strict=strict, whole=all(path.is_dir() for path in paths))
     if problems or chosen in _LOUD_WHEN_EMPTY:
-        click.echo(render_problems(problems, checked.sources, chosen))
-    click.echo(_summary(len(files), problems), err=True)
+        click.echo(render_problems(problems, checked.sources | checked.tests, chosen))
+    click.echo(_summary(len(files) + len(tests), problems), err=True)
     return Exit.UNDONE if any(problem.severity == "error" for problem in problems) else Exit.DONE
 
 
@@ -56,10 +62,20 @@ def saga_files(paths: Sequence[Path]) -> list[Path]:
     What stands beside a saga (its tests, its invariants) is left out, so that a shell's ``*.yaml`` will do.
     """
     found = [file for path in paths or [Path()] for file in (_files_in(path) if path.is_dir() else [path])]
-    sagas = [file for file in dict.fromkeys(found) if not file.name.endswith(_BESIDE)]
+    sagas = [file for file in dict.fromkeys(found) if _may_be_saga(file)]
     if not sagas:
-        raise usage(f"{found[0]} is no saga but stands beside one", "`saga test` checks and plays tests")
+        raise usage(f"{found[0]} is no saga but stands beside one", "name the saga's own file")
     return sagas
+
+
+def _may_be_saga(path: Path) -> bool:
+    return not path.name.endswith((*SUFFIXES, _INVARIANTS))
+
+
+def _test_files(paths: Sequence[Path]) -> list[Path]:
+    """The test files meant: those that are named, and those below folders that are."""
+    found = [file for path in paths or [Path()] for file in find_tests(path) if is_test_file(file.name)]
+    return list(dict.fromkeys(found))
 
 
 def _files_in(folder: Path) -> list[Path]:
@@ -78,6 +94,8 @@ class Checked:
     """What was found so far."""
 
     sources: dict[str, str] = field(default_factory=dict)
+    tests: dict[str, str] = field(default_factory=dict)
+    """Test files that were read, and the sagas that only they named."""
     _found: list[Problem] = field(default_factory=list)
     _actions: dict[Path, Actions | Problem | None] = field(default_factory=dict)
 
@@ -97,6 +115,15 @@ class Checked:
         self._found += problems_of_it
         if definition is not None and definition.functions():
             self._found += self._problems_of_calls(text, path, find_project(file))
+
+    def add_test(self, file: Path) -> None:
+        """Checks a test file against its saga; the problems of that are told once. Raises Failure as `add` does."""
+        try:
+            found = read_script(str(file))
+        except OSError as error:
+            raise usage(f"{file}: {error.strerror}") from None
+        self.tests |= found.sources
+        self._found += [problem for problem in found.problems if problem not in self._found]
 
     def problems(self, *, strict: bool, whole: bool) -> tuple[Problem, ...]:
         """All problems, in order. ``strict``: the warnings as errors. ``whole``: whole projects were checked."""

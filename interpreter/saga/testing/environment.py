@@ -26,10 +26,11 @@ from saga.interpreter.machine.events import (
 from saga.interpreter.memory import MemoryStore
 from saga.interpreter.project import find_project
 from saga.interpreter.rehearsal.answers import Book, Planned, Reality, Way
-from saga.interpreter.rehearsal.files import Shelf, others_of
+from saga.interpreter.rehearsal.files import Shelf
 from saga.interpreter.rehearsal.judging import judge
 from saga.interpreter.rehearsal.playing import Cast, no_clock, planned_answer, told
 from saga.interpreter.rehearsal.reporting import story_lines
+from saga.interpreter.rehearsal.scripts import others_of
 from saga.interpreter.rehearsal.stage import Stage
 from saga.interpreter.rehearsal.story import Rehearsed, RunStory
 from saga.interpreter.rehearsal.virtual import EPOCH, VirtualLoop, play

@@ -7,8 +7,9 @@ from rehearsing import CAST, PAID, SHOP, reading
 
 from saga.interpreter.rehearsal.answers import Reality
 from saga.interpreter.rehearsal.coverage import cover
-from saga.interpreter.rehearsal.files import Shelf, find_tests
+from saga.interpreter.rehearsal.files import Shelf
 from saga.interpreter.rehearsal.playing import Cast, play_case
+from saga.interpreter.rehearsal.scripts import find_tests
 from saga.interpreter.rehearsal.trials import crash_everywhere, fail_each_step
 from saga.schema.loader import load
 

@@ -51,8 +51,13 @@ class _Check:
         yield from self._answers(file.actions, ("actions",))
         for number, name in enumerate(file.stuck_at or ()):
             yield from self._known(name, self._places(), ("stuck_at", number))
+        told = set[Pointer]()
         for name, case in file.cases.items():
-            yield from self._case(case, ("cases", name))
+            for finding in self._case(case, ("cases", name)):
+                if finding.at not in told:  # what all cases share is told of the first one
+                    yield finding
+                if finding.at[:1] == ("input",):
+                    told.add(finding.at)
 
     def _places(self) -> set[str]:
         """Where a run can be stuck: at steps and undos, also of other sagas that take part."""
