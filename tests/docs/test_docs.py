@@ -161,6 +161,8 @@ def test_what_is_not_run_is_known_to_work() -> None:
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for block in in_language("sh"):
+        if block.file is not None:  # a script that the page runs
+            continue
         for line in block.text.splitlines():
             match shlex.split(line, comments=True):
                 case ["make", target]:
