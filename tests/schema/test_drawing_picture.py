@@ -8,7 +8,7 @@ import pytest
 from drawing_sagas import action_step, call, definition, example, last_step, sql, timed_out, trip, undo, wait_step
 
 from saga.schema.definition import Definition, Undo, UndoKind, Verb
-from saga.schema.drawing import Overlay, StepLook, StepState
+from saga.schema.drawing import Overlay, StepLook, StepState, render
 from saga.schema.drawing.picture import make_picture
 from saga.schema.drawing.shapes import Box, BoxKind, EdgeKind, Picture
 from saga.schema.expressions import compile_expression, compile_template
@@ -80,6 +80,14 @@ def test_checkout_undo() -> None:
     assert picture.pivots == (box(picture, "charge_payment").id,)
     assert box(picture, "confirm_inventory").id in picture.after_pivot
     assert box(picture, "await_payment").id not in picture.after_pivot
+
+
+def test_what_the_failure_of_a_pivot_leads_to_is_not_past_it() -> None:
+    picture = make_picture(example("bundle"))
+    past = {each.title: each.id in picture.after_pivot for each in picture.boxes}
+    assert (past["deliver"], past["sold_out"], past["delivered"]) == (False, False, True)
+    drawn = str(render(example("bundle"), "terminal"))
+    assert drawn.index("sold_out") < drawn.index("point of no return") < drawn.index("delivered")
 
 
 def test_order_condition_and_fail_when() -> None:
