@@ -16,7 +16,7 @@ from saga.interpreter.machine.events import Ref, Timer
 from saga.interpreter.machine.state import Phase, Progress, StepState, Trouble, Unwound
 from saga.interpreter.standing import standing
 from saga.interpreter.status import Status
-from saga.interpreter.timeline import Timeline, Track, Try
+from saga.interpreter.timeline import Timeline, Track, Try, progress_of
 from saga.schema.definition import ON_MAX, Step, Verb, Wait
 from saga.schema.problems import visible
 
@@ -88,17 +88,22 @@ class Node:
     now: int
     about: str = ""
 
+    @property
+    def progress(self) -> Progress:
+        """How far the place has come."""
+        return progress_of(self.timeline.state, self.mine)
+
 
 def step_cells(node: Node, depth: int, *, held: bool) -> Cells:
     """Name, word and details. ``held``: what runs lacks something that no worker has."""
-    mine = node.mine
-    idle = mine.progress is Progress.PENDING
-    look, word, details = _LOOKS[mine.progress], WORDS[mine.progress], _details(node)
+    progress = node.progress
+    idle = progress is Progress.PENDING
+    look, word, details = _LOOKS[progress], WORDS[progress], _details(node)
     if idle and node.timeline.state.phase is not Phase.FORWARD:
         word = "" if _is_final(node) else "not reached"
-    elif held and mine.progress is Progress.RUNNING:
+    elif held and progress is Progress.RUNNING:
         look, word, details = _STUCK, "held", []
-    elif mine.progress is Progress.FAILED and _trouble(node) is not None:
+    elif progress is Progress.FAILED and _trouble(node) is not None:
         look, word = _STUCK, "stuck"
     name = Text("  " * (depth + 1)).append(f"{look.glyph} ", style=look.style)
     name.append(_name(node), style="dim" if idle else "")
@@ -149,7 +154,7 @@ def _trouble(node: Node) -> Trouble | None:
 
 def _details(node: Node) -> list[str]:
     mine, track, now = node.mine, node.track, node.now
-    match mine.progress:
+    match node.progress:
         case Progress.PENDING:
             return [_traits(node.step)] if node.timeline.state.phase is Phase.FORWARD else []
         case Progress.RUNNING:

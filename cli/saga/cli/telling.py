@@ -64,7 +64,8 @@ def event_line(definition: Definition, event: Event) -> Line:
             return Line(event.at, subject, word, " ".join(filter(None, (how, said))))
         case ChildEnded():
             status = " · ".join(dict.fromkeys(filter(None, (event.status, event.outcome))))
-            said = ": ".join(filter(None, (event.code, event.message)))
+            code = "" if event.code == event.outcome else event.code
+            said = ": ".join(filter(None, (code, event.message)))
             return Line(event.at, _subject(definition, event.ref), word, _and(status, said))
         case TaskAnswered():
             said = compact(event.output) if event.how == "ok" else ": ".join(filter(None, (event.code, event.message)))

@@ -15,7 +15,7 @@ from saga.interpreter.machine.places import spelled
 from saga.interpreter.machine.state import StepState, UndoState
 from saga.interpreter.standing import rfc3339, standing
 from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow
-from saga.interpreter.timeline import Entry, Timeline, Track, Try, subject
+from saga.interpreter.timeline import Entry, Timeline, Track, Try, progress_of, subject
 from saga.schema.definition import Definition, Step
 from saga.schema.values import load
 
@@ -78,7 +78,7 @@ def _step(timeline: Timeline, place: Ref, mine: StepState) -> dict[str, Any]:
         "finally": step.index >= len(definition.steps),
         "pivot": step.pivot,
         "optional": step.optional,
-        "status": mine.progress.name.lower(),
+        "status": progress_of(timeline.state, mine).name.lower(),
         "way": mine.way or None,
         "iterations": _iterations(step, mine),
         "began_at": rfc3339(track.began),

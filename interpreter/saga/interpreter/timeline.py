@@ -34,7 +34,8 @@ from saga.interpreter.machine.events import (
     TimerFired,
 )
 from saga.interpreter.machine.sending import answer_of_task, end_of_child
-from saga.interpreter.machine.state import Progress, StepState, Unwound
+from saga.interpreter.machine.state import Phase, Progress, State, StepState, Unwound
+from saga.interpreter.status import Status
 from saga.interpreter.store import Row, RunRow
 from saga.schema.definition import Definition
 
@@ -207,6 +208,13 @@ class Timeline:
             self._active.discard(place)
         before, track.progress = track.progress, mine.progress
         return before is not mine.progress
+
+
+def progress_of(state: State, mine: StepState) -> Progress:
+    """How far a place has come. What was at work when the run ended stands still: a block by the `end` inside it."""
+    if state.phase is not Phase.ENDED or mine.progress not in _AT_WORK or mine.progress is Progress.PENDING:
+        return mine.progress
+    return Progress.STOPPED if state.ending is Status.TERMINATED or mine.block is None else Progress.OK
 
 
 def _touched(event: Event | None) -> Iterable[Ref]:
