@@ -59,7 +59,9 @@ class _Tree:
     def rows(self) -> Iterator[Cells]:
         yield from self._members(ROOT, (), 0)
         idle = (Progress.PENDING, Progress.SKIPPED)
-        final = [step for step in self._definition.final_steps if self._timeline.mine(Ref(step.index)).progress not in idle]
+        final = [
+            step for step in self._definition.final_steps if self._timeline.mine(Ref(step.index)).progress not in idle
+        ]
         if final:
             yield _heading("finally", 0)
         for step in final:
