@@ -100,7 +100,7 @@ async def test_a_family_survives_the_loss_of_its_worker_after_every_change(works
         lost = await work_until_lost(workshop, run, at)
         if lost:
             async with workshop.working():
-                # what the lost worker took to deliver in its last moment is its own for a minute
+                # a delivery that broke off in the last moment of the lost worker is tried again within a minute
                 ended = await workshop.until(run, "compensated", seconds=90)
                 async with asyncio.timeout(90):
                     while not await all_done(workshop, run):
