@@ -1,4 +1,4 @@
-"""No hot statement reads a whole table, whatever the statistics say (spike.md, traps 2 and 3)."""
+"""Statements are planned once, and none reads a whole table, whatever the statistics say (spike.md, traps 2 and 3)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from saga.interpreter.postgres import (
     statements,
     tasks,
 )
-from saga.interpreter.postgres.connections import ENGINE_SETTINGS
+from saga.interpreter.postgres.connections import ENGINE_SETTINGS, Link
+from saga.interpreter.store import StoreUnavailable
 
 TASKS = ("OFFER", "TAKE", "BEAT", "ANSWER", "WHY_NOT_ANSWERED", "WITHDRAW", "EXPIRE", "ALL", "NOTE", "PROGRESS")
 WRITES = {name: getattr(statements, name) for name in ("WRITE_ROWS", "WRITE_RUNS", "WRITE_ALL", "WRITE_AGAIN")}
@@ -138,3 +139,23 @@ async def test_a_claim_reads_no_timers_that_are_not_due(session: asyncpg.Connect
         assert reading
         for node in reading:
             assert "due <=" in node["Index Cond"], (name, node)
+
+
+async def test_a_statement_is_planned_once(postgres_world: PostgresWorld) -> None:
+    link = Link(postgres_world.url, "plans", 10)
+    for number in range(5):
+        assert [row[0] for row in await link.ask("SELECT $1::int", number)] == [number]
+    prepared = await link.ask("SELECT statement, generic_plans FROM pg_prepared_statements")
+    assert ("SELECT $1::int", 5) in [tuple(row) for row in prepared]
+    await link.close()
+
+
+async def test_a_statement_outlives_an_upgrade_of_the_schema(postgres_world: PostgresWorld) -> None:
+    await postgres_world.sql.execute("CREATE TABLE shape (a int); INSERT INTO shape VALUES (1)")
+    link = Link(postgres_world.url, "plans", 10)
+    assert [tuple(row) for row in await link.ask("SELECT * FROM shape")] == [(1,)]
+    await postgres_world.sql.execute("ALTER TABLE shape ADD COLUMN b int DEFAULT 2")
+    with pytest.raises(StoreUnavailable, match="cached statement plan is invalid"):
+        await link.ask("SELECT * FROM shape")
+    assert [tuple(row) for row in await link.ask("SELECT * FROM shape")] == [(1, 2)]
+    await link.close()

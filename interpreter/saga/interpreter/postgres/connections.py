@@ -53,10 +53,14 @@ _DATA_CLASSES = ("22", "23", "54")
 
 
 def is_weather(error: BaseException) -> bool:
-    """Whether it passes by itself: the connection, the server or a lock, not what was asked (promises.md)."""
+    """Whether it passes by itself: the connection, the server or a lock, not what was asked (promises.md).
+
+    A statement that was prepared before the schema was upgraded is prepared anew with the next connection.
+    """
     if isinstance(error, asyncpg.PostgresError):
         code = error.sqlstate or ""
-        return code.startswith(_WEATHER_CLASSES) or code in _WEATHER_CODES
+        stale = isinstance(error, asyncpg.InvalidCachedStatementError)
+        return stale or code.startswith(_WEATHER_CLASSES) or code in _WEATHER_CODES
     return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError)
 
 
@@ -218,7 +222,9 @@ class Link:
             connection = await self._open()
             statement = self._statements.get(sql)
             if statement is None:
-                statement = self._statements[sql] = await connection.prepare(sql, timeout=self._timeout)
+                # Without a name of its own it would be parsed and planned at every use (asyncpg, no statement cache).
+                name = f"saga_{len(self._statements)}"
+                statement = self._statements[sql] = await connection.prepare(sql, name=name, timeout=self._timeout)
             rows: list[asyncpg.Record] = await statement.fetch(*arguments, timeout=self._timeout)
             return rows
         except Exception as error:
