@@ -659,8 +659,10 @@ class Store(TaskStore, Protocol):
         worker: int,
         ring: Callable[[], Awaitable[None] | None],
         knock: Callable[[], Awaitable[None] | None] | None = None,
+        offered: Callable[[], Awaitable[None] | None] | None = None,
     ) -> None:
-        """Calls ``ring`` soon after something new may be due for this worker, and ``knock`` (else ``ring``) when a run
-        in its hand may have mail. A hint only: polling goes on.
+        """Calls ``ring`` soon after something new may be due for this worker; ``knock`` (else ``ring``) when a run in
+        its hand may have mail; ``offered`` (else ``ring``) when a task may be there for one of its queues. A hint only:
+        polling goes on.
         """
         ...

@@ -25,7 +25,10 @@ from saga.interpreter.postgres.connections import ENGINE_SETTINGS, Link
 from saga.interpreter.store import StoreUnavailable
 
 TASKS = ("OFFER", "TAKE", "BEAT", "ANSWER", "WHY_NOT_ANSWERED", "WITHDRAW", "EXPIRE", "ALL", "NOTE", "PROGRESS")
-WRITES = {name: getattr(statements, name) for name in ("WRITE_ROWS", "WRITE_RUNS", "WRITE_ALL", "WRITE_AGAIN")}
+WRITES = {
+    name: getattr(statements, name)
+    for name in ("WRITE_ROWS", "WRITE_STARTS", "WRITE_CHANGES", "WRITE_RUNS", "WRITE_ALL", "WRITE_AGAIN")
+}
 OTHERS = {
     **{
         name: getattr(statements, name)

@@ -61,6 +61,7 @@ class MemoryStore(MemoryQuestions):
         self.access = MemoryAccess(clock)
         self.repeats = MemoryRepeats(clock)
         self._rings: dict[int, Ring] = {}
+        self._offers: dict[int, Ring] = {}
         self._knocks: dict[int, Ring] = {}
         self._answers: set[asyncio.Future[None]] = set()
 
@@ -185,8 +186,8 @@ class MemoryStore(MemoryQuestions):
 
     async def retire(self, worker: int) -> None:
         """See `Store.retire`."""
-        self._rings.pop(worker, None)
-        self._knocks.pop(worker, None)
+        for rings in (self._rings, self._knocks, self._offers):
+            rings.pop(worker, None)
         if self._tables.workers.pop(worker, None) is not None:
             self._free(worker, crashed=False)
 
@@ -334,7 +335,7 @@ class MemoryStore(MemoryQuestions):
         """See `TaskStore.offer_task`."""
         queue = queue_of(task.topic)
         if self._tasks.offer(task) and queue is not None:
-            self._ring_for(task.project, queue)
+            self._ring_for(task.project, queue, self._offers)
 
     async def withdraw_task(self, run: UUID, key: str, attempt: int) -> None:
         """See `TaskStore.withdraw_task`."""
@@ -375,10 +376,11 @@ class MemoryStore(MemoryQuestions):
         """Not offered: there is no database in which to run an author's statement."""
         raise NotImplementedError("`sql` steps need Postgres")
 
-    async def listen(self, worker: int, ring: Ring, knock: Ring | None = None) -> None:
+    async def listen(self, worker: int, ring: Ring, knock: Ring | None = None, offered: Ring | None = None) -> None:
         """See `Store.listen`."""
         self._worker(worker)
         self._rings[worker] = ring
+        self._offers[worker] = offered or ring
         self._knocks[worker] = knock or ring
 
     # -- within
@@ -414,12 +416,12 @@ class MemoryStore(MemoryQuestions):
     def _wake(self, run: StoredRun) -> None:
         run.due = self._tables.clock()
         self._tables.schedule(run)
-        self._ring_for(run.project, run.queue)
+        self._ring_for(run.project, run.queue, self._rings)
 
-    def _ring_for(self, project: int, queue: str) -> None:
+    def _ring_for(self, project: int, queue: str, rings: dict[int, Ring]) -> None:
         for number, worker in self._tables.workers.items():
             if worker.project == project and queue in worker.queues:
-                self._ring(number, self._rings)
+                self._ring(number, rings)
 
     def _ring(self, worker: int, rings: dict[int, Ring]) -> None:
         ring = rings.get(worker)

@@ -21,7 +21,7 @@ from saga.interpreter.postgres.links import Links
 from saga.interpreter.postgres.messages import Messages
 from saga.interpreter.postgres.outbox import Outbox
 from saga.interpreter.postgres.permits import Permits
-from saga.interpreter.postgres.pools import Pools, pool_of, queue_name
+from saga.interpreter.postgres.pools import Pools, pool_of, queue_name, task_name
 from saga.interpreter.postgres.questions import Questions
 from saga.interpreter.postgres.removal import Removal
 from saga.interpreter.postgres.repeats import Repeats
@@ -406,8 +406,9 @@ class PostgresStore:
         """See `Store.transaction`."""
         return self._transactions.open(self._hands.of(worker).worker)
 
-    async def listen(self, worker: int, ring: Ring, knock: Ring | None = None) -> None:
+    async def listen(self, worker: int, ring: Ring, knock: Ring | None = None, offered: Ring | None = None) -> None:
         """See `Store.listen`."""
         hand = self._hands.of(worker)
-        queues = [queue_name(hand.project, queue) for queue in hand.queues]
-        await self._bell.listen(worker, {**dict.fromkeys(queues, ring), worker_name(worker): knock or ring})
+        names = {queue_name(hand.project, queue): ring for queue in hand.queues}
+        names |= {task_name(hand.project, queue): offered or ring for queue in hand.queues}
+        await self._bell.listen(worker, {**names, worker_name(worker): knock or ring})
