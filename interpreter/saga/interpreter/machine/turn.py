@@ -20,7 +20,6 @@ from saga.schema.durations import Timestamp, parse_duration
 from saga.schema.expressions import ExpressionFailed, Template
 from saga.schema.values import Value, ValueProblem, bounded
 
-
 _microseconds = lru_cache(maxsize=1_000)(parse_duration)
 """The same few texts come again and again: of waits, in every run and each time that it is replayed."""
 
