@@ -107,6 +107,7 @@ def test_below_a_path_of_a_proxy(module_database: str, tmp_path: Path) -> None:
         path = started.headers["location"]
         assert path.startswith("/saga/v1/runs/box/")
         assert site.get(path.removeprefix("/saga")).status == 200  # what a proxy that strips the path asks for
+        assert site.get(path).status == 200  # what one asks for that does not
         assert site.get("/nowhere").json["type"] == "/saga/v1/problems/not_found"
         assert site.get("/openapi.json").json["servers"] == [{"url": "/saga"}]
         assert 'href="/saga/docs/style.css"' in site.get("/docs").body.decode()
