@@ -73,6 +73,14 @@ async def test_a_limit_holds_for_all_workers_together(workshop: Workshop, text: 
     assert {call["attempt"] for call in workshop.book()} == {1}
 
 
+async def test_a_full_worker_takes_more_as_soon_as_it_has_room(workshop: Workshop) -> None:
+    """Nothing rings for runs that have long been due, and it does not look by itself within a day."""
+    runs = await crowd(workshop, ONE, 20, how="ok")
+    async with workshop.working(Settings(concurrency=4, busiest=86_400.0, idlest=86_400.0)):
+        for run in runs:
+            await workshop.until(run.run, "completed", seconds=60)
+
+
 async def test_a_saga_that_waits_for_its_turn_leaves_room_to_others(workshop: Workshop) -> None:
     """100 due runs of a limited saga, a worker for four at once: another saga's runs are not behind them."""
     workshop.be_slow(True)

@@ -149,12 +149,13 @@ async def test_an_answer_for_a_run_that_has_ended_changes_nothing(world: World) 
 
 async def test_a_task_of_a_queue_rings_its_workers(world: World) -> None:
     worker = await world.worker(queue="gpu")
-    rung = asyncio.Event()
-    await world.store.listen(worker, rung.set)
+    rung, offered = asyncio.Event(), asyncio.Event()
+    await world.store.listen(worker, rung.set, offered=offered.set)
     run = await world.started()
     await world.store.offer_task(task(world, run, topic="queue:gpu"))
-    async with asyncio.timeout(10):
-        await rung.wait()
+    async with asyncio.timeout(60):
+        await offered.wait()
+    assert not rung.is_set(), "no run is due because of it"
     assert [one.topic for one in await take(world, "queue:gpu")] == ["queue:gpu"]
 
 
