@@ -274,9 +274,7 @@ class Engine:
         run.closing = change is not None
 
         def durable(outcome: Outcome) -> None:
-            run.pending -= 1
-            if run.pending == 0 and run.calm is not None:
-                run.calm.set()
+            run.acknowledged()
             if outbox:
                 self._sent()
             if run.gone:
@@ -310,9 +308,7 @@ class Engine:
         run.pending += 1
 
         def durable(outcome: Outcome) -> None:
-            run.pending -= 1
-            if run.pending == 0 and run.calm is not None:
-                run.calm.set()
+            run.acknowledged()
             self._sent()
             if outcome.bad is not None and not run.gone:
                 self._cannot_be_kept(run, outcome.bad)
