@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -120,7 +121,7 @@ async def test_writing_stays_off_the_index_on_owners(session: asyncpg.Connection
     for name, sql in (WRITES | {"SHOW": statements.SHOW, "CLAIM": statements.CLAIM}).items():
         used = {node.get("Index Name") for node in await plan_of(session, sql)}
         assert "run_owner" not in used, name
-        if name not in ("WRITE_ROWS",):
+        if name not in ("WRITE_ROWS", "WRITE_STARTS"):  # these read no run
             assert "run_pkey" in used, name
 
 
@@ -161,4 +162,23 @@ async def test_a_statement_outlives_an_upgrade_of_the_schema(postgres_world: Pos
     with pytest.raises(StoreUnavailable, match="cached statement plan is invalid"):
         await link.ask("SELECT * FROM shape")
     assert [tuple(row) for row in await link.ask("SELECT * FROM shape")] == [(1, 2)]
+    await link.close()
+
+
+async def test_who_hangs_up_while_a_statement_is_prepared_hinders_nobody(postgres_world: PostgresWorld) -> None:
+    """The server has prepared it, but the driver was still asking about its types: the name is not given to another."""
+    link = Link(postgres_world.url, "plans", 10)
+    await link.ask("SELECT 0")
+    for number in range(10):
+        await postgres_world.sql.execute(f"CREATE TYPE mood{number} AS ENUM ('fine')")
+        asked = asyncio.ensure_future(link.ask(f"SELECT 'fine'::mood{number}"))
+        named = (
+            f"SELECT count(*) FROM pg_stat_activity WHERE application_name = 'saga plans' AND query LIKE '%{number}%'"
+        )
+        async with asyncio.timeout(20):
+            while not (asked.done() or await postgres_world.sql.fetchval(named)):
+                await asyncio.sleep(0)
+        asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
+        assert [tuple(row) for row in await link.ask(f"SELECT {number}, 1")] == [(number, 1)]
     await link.close()

@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from itertools import count
 from math import inf
 from typing import TypeAlias
 from urllib.parse import parse_qs, urlsplit
@@ -151,6 +152,7 @@ class Link:
         self._turn = asyncio.Lock()
         self._connection: Connection | None = None
         self._statements: dict[str, PreparedStatement[asyncpg.Record]] = {}
+        self._names = count()
         self._closed = False
         self._reopened_at: float | None = None
 
@@ -223,7 +225,8 @@ class Link:
             statement = self._statements.get(sql)
             if statement is None:
                 # Without a name of its own it would be parsed and planned at every use (asyncpg, no statement cache).
-                name = f"saga_{len(self._statements)}"
+                # Where somebody hung up meanwhile nobody knows whether the server has it: no name is used twice.
+                name = f"saga_{next(self._names)}"
                 statement = self._statements[sql] = await connection.prepare(sql, name=name, timeout=self._timeout)
             rows: list[asyncpg.Record] = await statement.fetch(*arguments, timeout=self._timeout)
             return rows
