@@ -9,9 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from saga.interpreter import machine
 from saga.interpreter.beginning import Beginning
-from saga.interpreter.codec import decode
 from saga.interpreter.machine.commands import Command, RunAction
 from saga.interpreter.machine.events import (
     FORWARD,
@@ -21,10 +19,12 @@ from saga.interpreter.machine.events import (
     ActionSucceeded,
     AttemptsLost,
     Event,
+    Migrated,
     OutputRefused,
     Ref,
 )
-from saga.interpreter.machine.state import Progress, StepState, Unwound
+from saga.interpreter.machine.migrating import moved
+from saga.interpreter.machine.state import Progress, State, StepState, Unwound
 from saga.interpreter.store import Row, RunRow
 from saga.schema.definition import Definition, Step
 
@@ -67,12 +67,21 @@ class Entry(NamedTuple):
 class Timeline:
     """The story of one run, told on as rows come in."""
 
-    def __init__(self, run: RunRow, definition: Definition, beginning: Beginning) -> None:
-        self.definition = definition
-        self.state, commands = beginning.state(definition)
+    def __init__(self, run: RunRow, beginning: Beginning) -> None:
+        self._past = beginning.past()
         self.entries: list[Entry] = []
-        self.tracks = [Track() for _ in (*definition.steps, *definition.final_steps)]
-        self._follow(run.created_at, commands)
+        self.tracks = [Track() for _ in self.steps()]
+        self._follow(run.created_at, self._past.commands)
+
+    @property
+    def definition(self) -> Definition:
+        """The text that the run is under now."""
+        return self._past.definition
+
+    @property
+    def state(self) -> State:
+        """What it has come to."""
+        return self._past.state
 
     @property
     def seq(self) -> int:
@@ -81,16 +90,18 @@ class Timeline:
 
     def feed(self, row: Row) -> Entry:
         """Tells on with the next row."""
-        event = decode(row)
+        before = self.definition
+        event = self._past.feed(row)
         if isinstance(event, ActionEvent):
             self._answered(event)
         elif isinstance(event, AttemptsLost):
             for ref, number in event.attempts:
                 self._close(ref, number, event.at, "lost")
-        commands = machine.transition(self.definition, self.state, event)
+        elif isinstance(event, Migrated):
+            self._migrated(before)
         entry = Entry(row, event)
         self.entries.append(entry)
-        self._follow(event.at, commands)
+        self._follow(event.at, self._past.commands)
         return entry
 
     def steps(self) -> list[Step]:
@@ -100,6 +111,15 @@ class Timeline:
     def mine(self, step: Step) -> StepState:
         """The state of a step."""
         return self.state.steps[step.index] or StepState()
+
+    def _migrated(self, before: Definition) -> None:
+        """What was told so far is told of the steps of the new text."""
+        tracks = {step.name: self.tracks[step.index] for step in (*before.steps, *before.final_steps)}
+        self.tracks = [tracks.get(step.name) or Track() for step in self.steps()]
+        for place, entry in enumerate(self.entries):
+            event = moved(entry.event, before, self.definition)
+            step = event.ref.step if entry.row.step >= 0 and isinstance(event, ActionEvent) else entry.row.step
+            self.entries[place] = Entry(entry.row._replace(step=step), event)
 
     def _answered(self, event: ActionEvent) -> None:
         if isinstance(event, ActionSucceeded | OutputRefused):

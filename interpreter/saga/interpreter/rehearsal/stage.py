@@ -101,7 +101,7 @@ class Stage:
 
     async def beginning(self, run: RunRow) -> Beginning:
         """What a run began with."""
-        return await beginning_of(self._store, run)
+        return await beginning_of(self._store, self.definitions, run, ())
 
     async def undelivered(self, run: UUID) -> list[str]:
         """Why what a run sent could not be delivered."""
@@ -163,7 +163,9 @@ class Stage:
             began = self.loop.now()
             for claimed in await self._store.claim(self._worker, _AT_ONCE):
                 _, definition = await self.definitions.get(claimed.definition)
-                engine.adopt(claimed, definition, await beginning_of(self._store, claimed), began)
+                engine.adopt(
+                    claimed, definition, await beginning_of(self._store, self.definitions, claimed, claimed.rows), began
+                )
             await self._deliver()
         except Fenced as problem:
             self._failed(problem)
