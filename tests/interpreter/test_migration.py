@@ -314,7 +314,7 @@ async def test_versions_by_name(workshop: Workshop) -> None:
 
 
 async def test_a_skipped_step_may_go(workshop: Workshop) -> None:
-    text = OLD.replace("  pay:", "  maybe: {call: act.do, when: false, compensate: none}\n  pay:")
+    text = OLD.replace("  pay:", "  maybe: {call: act.do, when: 1 > 2, compensate: none}\n  pay:")
     run = await waiting(workshop, text)
     assert (await ended(workshop, await moved(workshop, run, NEW))).status.word == "completed"
 
