@@ -56,6 +56,11 @@ class View(Protocol):
         """The database is out of reach for now."""
 
 
+async def _timeline(here: Here, run: RunRow) -> Timeline:
+    rows = await here.store.journal(run.id)
+    return Timeline(await beginning_of(here.store, here.client.definitions, run, rows))
+
+
 class Following:
     """One run being followed: its row, its timeline, and the database's time."""
 
@@ -70,8 +75,7 @@ class Following:
     @classmethod
     async def begin(cls, here: Here, run: RunRow) -> Following:
         """A run at its beginning; `poll` reads what happened to it."""
-        _, definition = await here.client.definitions.get(run.definition)
-        return cls(here, run, Timeline(run, definition, await beginning_of(here.store, run)), await here.store.now())
+        return cls(here, run, await _timeline(here, run), await here.store.now())
 
     @property
     def now(self) -> int:
@@ -102,7 +106,12 @@ class Following:
         """Reads the run anew, then what its journal has more. Raises StoreUnavailable."""
         run = await self._here.store.run(self.run.id)
         rows = await self._here.store.journal(self.run.id, self.timeline.seq)
-        self.run = run or self.run
+        self.run, before = run or self.run, self.run.definition
+        if self.run.definition != before:  # its text is another one now: told anew, as far as it was told
+            told, self.timeline = self.timeline.seq, await _timeline(self._here, self.run)
+            rows = await self._here.store.journal(self.run.id)
+            while rows and rows[0].seq <= told:
+                self.timeline.feed(rows.pop(0))
         self.others = await others_of(self._here.store, self.run, self.timeline.definition)
         for row in rows:
             entry = self.timeline.feed(row)

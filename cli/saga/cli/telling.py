@@ -19,6 +19,7 @@ from saga.interpreter.machine.events import (
     AttemptsLost,
     ChildEnded,
     Event,
+    Migrated,
     OperatorRequest,
     Ref,
     SignalReceived,
@@ -56,6 +57,10 @@ def event_line(definition: Definition, event: Event) -> Line:
             return Line(event.at, subject, word, event.timer.kind)
         case SignalReceived():
             return Line(event.at, event.name, word, compact(event.payload))
+        case Migrated():
+            by = f"by {event.by}" if event.by else ""
+            said = ": ".join(filter(None, (by, event.reason)))
+            return Line(event.at, "run", word, _and(f"from version {event.old} to {event.new}", said))
         case OperatorRequest():
             subject = event.step if isinstance(event, StepSkipped | StepResolved) else "run"
             how = f"--{event.how}" if isinstance(event, StepResolved) else ""

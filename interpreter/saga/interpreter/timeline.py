@@ -13,8 +13,7 @@ from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple
 
-from saga.interpreter import machine
-from saga.interpreter.beginning import Beginning
+from saga.interpreter.beginning import Beginning, Past
 from saga.interpreter.codec import decode
 from saga.interpreter.machine.commands import Command, OfferTask, RunAction, StartChild, UndoChild
 from saga.interpreter.machine.events import (
@@ -27,16 +26,18 @@ from saga.interpreter.machine.events import (
     AttemptsLost,
     ChildEnded,
     Event,
+    Migrated,
     OperatorRequest,
     OutputRefused,
     Ref,
     TaskAnswered,
     TimerFired,
 )
+from saga.interpreter.machine.migrating import moved
 from saga.interpreter.machine.sending import answer_of_task, end_of_child
 from saga.interpreter.machine.state import Phase, Progress, State, StepState, Unwound
 from saga.interpreter.status import Status
-from saga.interpreter.store import Row, RunRow
+from saga.interpreter.store import Row
 from saga.schema.definition import Definition
 
 _AT_WORK = frozenset({Progress.PENDING, Progress.RUNNING, Progress.BACKOFF, Progress.WAITING, Progress.OPEN})
@@ -81,18 +82,27 @@ class Entry(NamedTuple):
 class Timeline:
     """The story of one run, told on as rows come in. That of an undo run begins with all that happened before it."""
 
-    def __init__(self, run: RunRow, definition: Definition, beginning: Beginning) -> None:
-        self.definition = definition
-        self.state, commands = beginning.started(definition)
+    def __init__(self, beginning: Beginning) -> None:
+        self._past = Past(beginning)
         self.entries: list[Entry] = []
         self._tracks: dict[Ref, Track] = {}
         self._active: set[Ref] = set()
         self._iterated = 0
         self._turn: object = None
-        self.opening = self._follow(beginning.started_at, commands)
+        self.opening = self._follow(beginning.started_at, self._past.commands)
         """The places that had come further before the first row."""
         for row in beginning.rows:
             self._fold(row)
+
+    @property
+    def definition(self) -> Definition:
+        """The text that the run is under now."""
+        return self._past.definition
+
+    @property
+    def state(self) -> State:
+        """What it has come to."""
+        return self._past.state
 
     @property
     def seq(self) -> int:
@@ -129,8 +139,11 @@ class Timeline:
     def _fold(self, row: Row) -> Entry:
         event = decode(row)
         self._note_answer(event)
-        commands = machine.transition(self.definition, self.state, event)
-        return Entry(row, event, self._follow(event.at, commands, event))
+        before = self.definition
+        self._past.fold(event)
+        if isinstance(event, Migrated):
+            self._migrated(before)
+        return Entry(row, event, self._follow(event.at, self._past.commands, event))
 
     def _note_answer(self, event: Event) -> None:
         if isinstance(event, AttemptsLost):
@@ -144,6 +157,22 @@ class Timeline:
                 self._answered(_end_of_undo(event, trial.attempt) or end_of_child(event, trial.attempt))
         elif isinstance(event, ActionEvent):
             self._answered(event)
+
+    def _migrated(self, before: Definition) -> None:
+        """What was told so far is told of the places of the new text."""
+
+        def there(place: Ref) -> Ref:
+            step = self.definition.step(before.node(place.step).name)
+            return place if step is None else Ref(step.index, place.iteration)
+
+        self._tracks = {there(place): track for place, track in self._tracks.items()}
+        self._active = {there(place) for place in self._active}
+        self._turn = None
+        self.opening = [there(place) for place in self.opening]
+        for number, entry in enumerate(self.entries):
+            event = moved(entry.event, before, self.definition)
+            step = event.ref.step if entry.row.step >= 0 and isinstance(event, ActionEvent) else entry.row.step
+            self.entries[number] = Entry(entry.row._replace(step=step), event, [there(each) for each in entry.changed])
 
     def _answered(self, event: ActionEvent) -> None:
         if isinstance(event, ActionSucceeded | OutputRefused):
