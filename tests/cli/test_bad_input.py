@@ -77,7 +77,7 @@ def test_actions_that_cannot_be_imported(saga):
     saga.edit("actions.py", "import asyncio", "import asyncio\nimport no_such_package")
     done = saga("run", "steps.yaml", "-i", "id=r-1")
     assert done.code == 1
-    assert f"error: {saga.folder}/actions.py:4: importing it failed: ModuleNotFoundError: " in done.err
+    assert f"error: {saga.folder}/actions.py:7: importing it failed: ModuleNotFoundError: " in done.err
     assert "install it where saga is installed" in done.err
     assert saga("worker", "--until-idle").code == 1
 

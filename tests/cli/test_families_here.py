@@ -99,7 +99,7 @@ def test_a_stuck_child_is_shown_at_its_parent(family):
     assert family("run", "family.yaml", "-i", "id=f-1", "-i", "fails=inner", "--detach").code == 0
     family.work()
     shown = family("show", "f-1")
-    assert "waiting for its child member/f-1/part, which is stuck:\n  saga show member/f-1/part\n" in shown.err
+    assert "waiting for its child member/f-1/part, which is stuck: undoing first was told to fail\n" in shown.err
     assert family("show", "f-1", "--json").json["stuck_child"] == "member/f-1/part"
 
 

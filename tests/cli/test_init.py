@@ -37,7 +37,7 @@ def test_init_makes_a_project_that_runs_on_a_postgres_nobody_installed(newcomer)
     )
     newcomer.folder = newcomer.folder / "shop"
     tested = newcomer("test", "--fail-each-step", "--crash-everywhere", "--coverage", SAGA_DATABASE_URL="nowhere")
-    assert (tested.code, "  order  4 of 4  2 of 2  0\n" in tested.out) == (0, True), tested.out
+    assert (tested.code, "order  4 of 4  2 of 2  0\n" in tested.out) == (0, True), tested.out
     refused = newcomer("run", "order.yaml", "-i", "order_id=nothing-1", "-i", "amount=1")
     assert refused.code == 1
     assert f"runs are kept in the embedded Postgres in {newcomer.environment['SAGA_HOME']}/postgres\n" in refused.err

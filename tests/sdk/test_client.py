@@ -87,10 +87,10 @@ async def waiting(client: SagaClient, run: Run) -> Run:
 
 async def test_the_whole_life_of_a_run(client: SagaClient) -> None:
     CALLS.clear()
+    run = await client.start("shop", {"order_id": "o-1"})
+    assert (run.address, run.status, run.labels) == ("shop/o-1", "running", {"customer": "o-1"})
+    assert run.input == {"order_id": "o-1", "amount": 5}
     async with client.working([reserve, release]):
-        run = await client.start("shop", {"order_id": "o-1"})
-        assert (run.address, run.status, run.labels) == ("shop/o-1", "running", {"customer": "o-1"})
-        assert run.input == {"order_id": "o-1", "amount": 5}
         stands = await waiting(client, run)
         assert (stands.status, stands.business_status, stands.waiting_for) == ("waiting", "reserved", ("paid",))
         with pytest.raises(TimeoutError):

@@ -58,9 +58,13 @@ class _Tree:
 
     def rows(self) -> Iterator[Cells]:
         yield from self._members(ROOT, (), 0)
-        if self._definition.final_steps:
+        idle = (Progress.PENDING, Progress.SKIPPED)
+        final = [
+            step for step in self._definition.final_steps if self._timeline.mine(Ref(step.index)).progress not in idle
+        ]
+        if final:
             yield _heading("finally", 0)
-        for step in self._definition.final_steps:
+        for step in final:
             yield from self._place(step, (), 1)
 
     def _members(self, container: int, iteration: tuple[int, ...], depth: int, about: str = "") -> Iterator[Cells]:

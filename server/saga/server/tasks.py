@@ -5,6 +5,7 @@ Whoever may work may take and answer every task of the project, and nothing else
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -66,39 +67,39 @@ async def heartbeat(call: Call[NoQuery, Beat]) -> Response:
 
 async def complete(call: Call[NoQuery, Completion]) -> Response:
     """It is done."""
-    run, name = await _find(call)
-    async with call.client.recorded("complete_task", run.project, run.address, _what(name), run) as recording:
-        answer = await Tasks(call.client.store).complete(name, call.body.output)
-        recording.after = {"answer": answer}
-    return _told(name, answer)
+    return await _answer(call, "complete_task", lambda tasks, name: tasks.complete(name, call.body.output))
 
 
 async def reject(call: Call[NoQuery, Rejection]) -> Response:
     """It is refused, and nothing happened."""
-    run, name = await _find(call)
-    what = _what(name) | {"code": call.body.code}
-    async with call.client.recorded("reject_task", run.project, run.address, what, run) as recording:
-        answer = await Tasks(call.client.store).reject(name, call.body.code, call.body.message)
-        recording.after = {"answer": answer}
-    return _told(name, answer)
+    said = call.body
+    return await _answer(
+        call, "reject_task", lambda tasks, name: tasks.reject(name, said.code, said.message), code=said.code
+    )
 
 
 async def fail(call: Call[NoQuery, Failing]) -> Response:
     """Nobody knows whether it had its effect."""
-    run, name = await _find(call)
-    what = _what(name) | {"code": call.body.code}
-    async with call.client.recorded("fail_task", run.project, run.address, what, run) as recording:
-        answer = await Tasks(call.client.store).fail(name, call.body.code, call.body.message)
-        recording.after = {"answer": answer}
-    return _told(name, answer)
+    said = call.body
+    return await _answer(
+        call, "fail_task", lambda tasks, name: tasks.fail(name, said.code, said.message), code=said.code
+    )
 
 
 async def postpone(call: Call[NoQuery, Postponing]) -> Response:
     """Not now."""
+    seconds = parse_duration(call.body.delay) / 1_000_000
+    return await _answer(call, "postpone_task", lambda tasks, name: tasks.later(name, seconds), delay=call.body.delay)
+
+
+async def _answer(
+    call: Call[NoQuery, Any], action: str, give: Callable[[Tasks, TaskName], Awaitable[str]], **more: Value
+) -> Response:
+    """Gives an answer to an attempt, on record. ``more``: what the record says besides which attempt it was."""
     run, name = await _find(call)
-    what = _what(name) | {"delay": call.body.delay}
-    async with call.client.recorded("postpone_task", run.project, run.address, what, run) as recording:
-        answer = await Tasks(call.client.store).later(name, parse_duration(call.body.delay) / 1_000_000)
+    what: Value = {"key": name.key, "attempt": name.attempt, **more}
+    async with call.client.recorded(action, run.project, run.address, what, run) as recording:
+        answer = await give(Tasks(call.client.store), name)
         recording.after = {"answer": answer}
     return _told(name, answer)
 
@@ -112,10 +113,6 @@ async def _find(call: Call[Any, Any]) -> tuple[RunRow, TaskName]:
         if any(task.topic.startswith(TASK_TOPIC) for task in offered):
             return run, name
     raise Problem("unknown_task", "there is no such task")
-
-
-def _what(name: TaskName) -> dict[str, Value]:
-    return {"key": name.key, "attempt": name.attempt}
 
 
 def _told(name: TaskName, answer: str) -> Response:
