@@ -15,7 +15,7 @@ from typing import Protocol
 from saga.cli.others import NOBODY, others_of
 from saga.cli.wiring import Here
 from saga.interpreter import machine
-from saga.interpreter.beginning import beginning_of
+from saga.interpreter.beginning import beginning_of, texts_of
 from saga.interpreter.standing import standing
 from saga.interpreter.status import Status
 from saga.interpreter.store import RunRow, StoreUnavailable
@@ -56,11 +56,6 @@ class View(Protocol):
         """The database is out of reach for now."""
 
 
-async def _timeline(here: Here, run: RunRow) -> Timeline:
-    rows = await here.store.journal(run.id)
-    return Timeline(await beginning_of(here.store, here.client.definitions, run, rows))
-
-
 class Following:
     """One run being followed: its row, its timeline, and the database's time."""
 
@@ -75,7 +70,9 @@ class Following:
     @classmethod
     async def begin(cls, here: Here, run: RunRow) -> Following:
         """A run at its beginning; `poll` reads what happened to it."""
-        return cls(here, run, await _timeline(here, run), await here.store.now())
+        rows = await here.store.journal(run.id)
+        beginning = await beginning_of(here.store, here.client.definitions, run, rows)
+        return cls(here, run, Timeline(beginning), await here.store.now())
 
     @property
     def now(self) -> int:
@@ -106,12 +103,8 @@ class Following:
         """Reads the run anew, then what its journal has more. Raises StoreUnavailable."""
         run = await self._here.store.run(self.run.id)
         rows = await self._here.store.journal(self.run.id, self.timeline.seq)
-        self.run, before = run or self.run, self.run.definition
-        if self.run.definition != before:  # its text is another one now: told anew, as far as it was told
-            told, self.timeline = self.timeline.seq, await _timeline(self._here, self.run)
-            rows = await self._here.store.journal(self.run.id)
-            while rows and rows[0].seq <= told:
-                self.timeline.feed(rows.pop(0))
+        self.timeline.know(await texts_of(self._here.client.definitions, rows))
+        self.run = run or self.run
         self.others = await others_of(self._here.store, self.run, self.timeline.definition)
         for row in rows:
             entry = self.timeline.feed(row)

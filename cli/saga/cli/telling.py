@@ -18,7 +18,6 @@ from saga.interpreter.machine.events import (
     ActionSucceeded,
     AttemptsLost,
     ChildEnded,
-    Event,
     Migrated,
     OperatorRequest,
     Ref,
@@ -43,8 +42,9 @@ class Line(NamedTuple):
     detail: str = ""
 
 
-def event_line(definition: Definition, event: Event) -> Line:
-    """A journal row in words."""
+def event_line(entry: Entry) -> Line:
+    """A journal row in words; its places are called as they were when it was written."""
+    definition, event = entry.definition, entry.event
     word = SPELLINGS[type(event)].word
     match event:
         case ActionSucceeded():
@@ -99,7 +99,7 @@ class Teller:
     def tell(self, entry: Entry) -> Iterator[Line]:
         """The lines for an event that was just fed."""
         event = entry.event
-        line = event_line(self._timeline.definition, event)
+        line = event_line(entry)
         if isinstance(event, ActionEvent):
             yield line._replace(detail=self._attempt(event.ref, event.attempt, event.at, _failure(event, line)))
         elif isinstance(event, ChildEnded | TaskAnswered):

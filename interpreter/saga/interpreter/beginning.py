@@ -7,7 +7,7 @@ read under the one that it was written under (semantics.md 33).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -48,10 +48,11 @@ class Beginning:
 class Past:
     """A run as far as its journal was read: the text it is under, its state, and what it wanted last."""
 
-    __slots__ = ("_texts", "commands", "definition", "state")
+    __slots__ = ("commands", "definition", "state", "texts")
 
     def __init__(self, beginning: Beginning) -> None:
-        self._texts = beginning.texts
+        self.texts = dict(beginning.texts)
+        """By number; whoever reads rows that the beginning did not know of adds theirs (`texts_of`)."""
         self.definition = beginning.texts[beginning.first]
         given, began = load(beginning.input), beginning.started_at
         self.state: State
@@ -59,7 +60,7 @@ class Past:
         self.state, self.commands = machine.start(self.definition, beginning.id, beginning.address, given, began)
 
     def feed(self, row: Row) -> Event:
-        """Folds the next row. Raises KeyError for a migration to a text that the beginning did not know of."""
+        """Folds the next row. Raises KeyError for a migration to a text that is not in ``texts``."""
         event = decode(row)
         self.fold(event)
         return event
@@ -67,7 +68,7 @@ class Past:
     def fold(self, event: Event) -> None:
         """Folds the next event."""
         if isinstance(event, Migrated):
-            before, self.definition = self.definition, self._texts[event.after]
+            before, self.definition = self.definition, self.texts[event.after]
             self.commands = machine.migrate(before, self.definition, self.state, event)
         else:
             self.commands = machine.transition(self.definition, self.state, event)
@@ -81,11 +82,29 @@ async def beginning_of(store: Store, definitions: Definitions, run: RunRow | Cla
         undone = await store.run(run.undoes)
         assert undone is not None, "an ended run is kept as long as its undo run is"
         whose, earlier = undone, await store.journal(undone.id)
-    numbers = [run.definition]
-    for row in reversed([*earlier, *rows]):
+    rows = [*earlier, *rows]
+    texts = {run.definition: (await definitions.get(run.definition))[1], **await texts_of(definitions, rows)}
+    first = next((event.before for event in _migrations(rows)), run.definition)
+    return Beginning(whose.id, whose.address, whose.input, whose.created_at, first, texts, earlier)
+
+
+async def texts_of(definitions: Definitions, rows: Sequence[Row]) -> dict[int, Definition]:
+    """The texts that these rows lead from and to. Raises StoreUnavailable."""
+    numbers = {number for event in _migrations(rows) for number in (event.before, event.after)}
+    return {number: (await definitions.get(number))[1] for number in numbers}
+
+
+async def text_at(store: Store, definitions: Definitions, run: RunRow, seq: int) -> Definition:
+    """The text that a row of a run was written under; the run was read after that row. Raises StoreUnavailable."""
+    number = run.definition
+    if run.migrated > seq:
+        number = next(event.before for event in _migrations(await store.journal(run.id, seq)))
+    return (await definitions.get(number))[1]
+
+
+def _migrations(rows: Sequence[Row]) -> Iterator[Migrated]:
+    for row in rows:
         if row.kind == MIGRATED:
             event = decode(row)
             assert isinstance(event, Migrated)
-            numbers.append(event.before)
-    texts = {number: (await definitions.get(number))[1] for number in numbers}
-    return Beginning(whose.id, whose.address, whose.input, whose.created_at, numbers[-1], texts, earlier)
+            yield event

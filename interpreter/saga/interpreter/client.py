@@ -115,8 +115,8 @@ class Story:
     """A run with everything that happened to it, and the state that comes to."""
 
     run: RunRow
-    row: DefinitionRow
     definition: Definition
+    """The text that it is under after all these events."""
     events: list[tuple[Row, Event]]
     state: State
 
@@ -219,11 +219,10 @@ class Client:
 
     async def story(self, run: RunRow) -> Story:
         """Everything about a run: its journal folded into its state."""
-        row, definition = await self.definitions.get(run.definition)
         rows = await self.store.journal(run.id)
         past = (await beginning_of(self.store, self.definitions, run, rows)).past()
         events = [(stored, past.feed(stored)) for stored in rows]
-        return Story(run, row, definition, events, past.state)
+        return Story(run, past.definition, events, past.state)
 
     async def declared_signal(self, run: RunRow, name: str) -> tuple[Definition, Signal]:
         """A signal that the run's saga declares. Raises UnknownSignal."""

@@ -7,6 +7,7 @@ know terminals, HTTP, or the rules: which states can move is for the machine to 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from saga.interpreter import machine
 from saga.interpreter.client import Client, NotNow, Refused, RunEnded, Story
@@ -20,6 +21,7 @@ from saga.interpreter.starting import DEFAULT_QUEUE
 from saga.interpreter.status import Status
 from saga.interpreter.store import DefinitionRow, RunRow
 from saga.schema.definition import Definition
+from saga.schema.values import Value
 
 LATEST = "latest"
 
@@ -55,33 +57,42 @@ async def target_of(client: Client, project: int, saga: str, version: str) -> De
 
 async def plan(client: Client, run: RunRow, target: DefinitionRow) -> Plan:
     """What differs for a run, and what stands in its way. Changes nothing. Raises RunEnded."""
-    return (await _look(client, run, target))[0]
+    return (await _look(client, run, target)).plan
 
 
 async def migrate(client: Client, run: RunRow, target: DefinitionRow, *, by: str, reason: str) -> Plan:
     """Puts a run under that definition. Raises RunEnded, and NotNow with all that stands in the way."""
-    found, story, after = await _look(client, run, target)
-    if found.obstacles:
-        raise _refusal(found)
-    async with client.recorded(
-        "migrate", run.project, run.address, {"from": run.version, "to": target.label, "reason": reason}, run
-    ) as recording:
-        if not await _store(client, found, story, after, by, reason):
-            raise NotNow(f"{run.address} has moved on in this moment", "ask again")
+    look = await _look(client, run, target)
+    if look.plan.obstacles:
+        raise _refusal(look.plan)
+    what: Value = {"from": run.version, "to": target.label, "reason": reason}
+    async with client.recorded("migrate", run.project, run.address, what, run) as recording:
+        if not await _store(client, look, by, reason):
+            raise NotNow(f"{run.address}: {await _why_not(client, look.story)}", "ask again then")
         recording.after = {"version": target.label}
-    return found
+    return look.plan
 
 
-async def _look(client: Client, run: RunRow, target: DefinitionRow) -> tuple[Plan, Story, Definition]:
+class _Look(NamedTuple):
+    """A run as it was looked at. ``at``: when, by the store's clock."""
+
+    plan: Plan
+    story: Story
+    after: Definition
+    at: int
+
+
+async def _look(client: Client, run: RunRow, target: DefinitionRow) -> _Look:
     if run.status.ended:
         raise RunEnded(f"{run.address} has ended: {run.status.word}, {run.outcome}")
     story = await client.story(run)
     _, after = await client.definitions.get(target.id)
-    before = story.definition
+    before, state = story.definition, story.state
+    at = max(await client.store.now(), state.clock)
     if target.id == run.definition:
-        return Plan(run, target, [], [f"it has version {target.label} already"]), story, after
-    problems = [*_not_at_rest(story), *obstacles(before, after, story.state)]
-    return Plan(run, target, changes(before, after, story.state), problems), story, after
+        return _Look(Plan(run, target, [], [f"it has version {target.label} already"]), story, after, at)
+    problems = [*_not_at_rest(story), *obstacles(before, after, state, at)]
+    return _Look(Plan(run, target, changes(before, after, state), problems), story, after, at)
 
 
 def _not_at_rest(story: Story) -> list[str]:
@@ -93,12 +104,22 @@ def _not_at_rest(story: Story) -> list[str]:
     elif run.status is Status.RUNNING and not story.events:
         found.append("no worker has begun it yet")
     elif run.hold is None and machine.open_attempts(story.definition, story.state):
-        found.append("its worker is gone in the middle of an attempt: let another one take it up first")
+        found.append(_LOST)
     if run.mbox != seen:
         found.append("it has messages that no worker has read yet")
     if run.undoes is not None:
         found.append("it is an undo run, which goes by the text of the run that it undoes")
     return found
+
+
+_LOST = "its worker has died with it in hand: it can be migrated once another one has taken it up"
+
+
+async def _why_not(client: Client, story: Story) -> str:
+    """Why a run that was at rest when it was read could not be migrated."""
+    then, now = story.run, await client.store.run(story.run.id)
+    same = now is not None and (now.seq, now.mbox, now.owner) == (then.seq, then.mbox, then.owner)
+    return _LOST if same else "it has moved on in this moment"
 
 
 def _refusal(found: Plan) -> NotNow:
@@ -107,13 +128,13 @@ def _refusal(found: Plan) -> NotNow:
     return NotNow(f"{run} cannot go on under version {found.target.label}:{lines}", f"`saga show {run}` shows it")
 
 
-async def _store(client: Client, found: Plan, story: Story, after: Definition, by: str, reason: str) -> bool:
-    run, target, state = story.run, found.target, story.state
-    now = max(await client.store.now(), state.clock)
-    event = Migrated(now, run.definition, target.id, run.version, target.label, by, reason)
+async def _store(client: Client, look: _Look, by: str, reason: str) -> bool:
+    story, after, target, state = look.story, look.after, look.plan.target, look.story.state
+    run = story.run
+    event = Migrated(look.at, run.definition, target.id, run.version, target.label, by, reason)
     commands = machine.migrate(story.definition, after, state, event)
     live = LiveRun(run.id, run.project, run.queue, target.id, after, state, run.parent, run.seq + 1, seen=run.mbox)
     outbox = outbox_for(live, state, live.seq, commands)
-    change = change_for(live, machine.resume(after, state)[-1], now)
+    change = change_for(live, machine.resume(after, state)[-1], look.at)
     row = encode(run.id, live.seq, event)
     return await client.store.migrate(change, target, after.queue or DEFAULT_QUEUE, row, outbox)

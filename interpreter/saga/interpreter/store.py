@@ -249,6 +249,8 @@ class RunRow:
     """The topmost run of its family; None for that one itself."""
     prepared: bool = True
     """False: ``input`` is as saga.start_run was given it; the worker that claims the run checks and completes it."""
+    migrated: int = 0
+    """The journal row that put it under its definition; 0: it began with that."""
 
 
 @dataclass(frozen=True, slots=True)

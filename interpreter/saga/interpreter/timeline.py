@@ -7,7 +7,7 @@ that is worked on here. This room must not know terminals or stores.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import itemgetter
@@ -33,7 +33,7 @@ from saga.interpreter.machine.events import (
     TaskAnswered,
     TimerFired,
 )
-from saga.interpreter.machine.migrating import moved
+from saga.interpreter.machine.migrating import there_is
 from saga.interpreter.machine.sending import answer_of_task, end_of_child
 from saga.interpreter.machine.state import Phase, Progress, State, StepState, Unwound
 from saga.interpreter.status import Status
@@ -72,11 +72,14 @@ class Track:
 
 
 class Entry(NamedTuple):
-    """One journal row and what it says. ``changed``: the places that have come further by it, in file order."""
+    """One journal row and what it says."""
 
     row: Row
     event: Event
+    definition: Definition
+    """The text that it was written under: its places are places of that."""
     changed: Sequence[Ref] = ()
+    """The places that have come further by it, in file order; of a migration, places of the new text."""
 
 
 class Timeline:
@@ -103,6 +106,10 @@ class Timeline:
     def state(self) -> State:
         """What it has come to."""
         return self._past.state
+
+    def know(self, texts: Mapping[int, Definition]) -> None:
+        """Texts that rows to come lead to (`beginning.texts_of`)."""
+        self._past.texts.update(texts)
 
     @property
     def seq(self) -> int:
@@ -142,8 +149,8 @@ class Timeline:
         before = self.definition
         self._past.fold(event)
         if isinstance(event, Migrated):
-            self._migrated(before)
-        return Entry(row, event, self._follow(event.at, self._past.commands, event))
+            self._move(before)
+        return Entry(row, event, before, self._follow(event.at, self._past.commands, event))
 
     def _note_answer(self, event: Event) -> None:
         if isinstance(event, AttemptsLost):
@@ -158,21 +165,12 @@ class Timeline:
         elif isinstance(event, ActionEvent):
             self._answered(event)
 
-    def _migrated(self, before: Definition) -> None:
-        """What was told so far is told of the places of the new text."""
-
-        def there(place: Ref) -> Ref:
-            step = self.definition.step(before.node(place.step).name)
-            return place if step is None else Ref(step.index, place.iteration)
-
-        self._tracks = {there(place): track for place, track in self._tracks.items()}
-        self._active = {there(place) for place in self._active}
+    def _move(self, before: Definition) -> None:
+        """What was told of places goes on at the places of the new text."""
+        places = {place: there for place in self._tracks if (there := there_is(before, self.definition, place))}
+        self._tracks = {there: self._tracks[place] for place, there in places.items()}
+        self._active = {places[place] for place in self._active if place in places}
         self._turn = None
-        self.opening = [there(place) for place in self.opening]
-        for number, entry in enumerate(self.entries):
-            event = moved(entry.event, before, self.definition)
-            step = event.ref.step if entry.row.step >= 0 and isinstance(event, ActionEvent) else entry.row.step
-            self.entries[number] = Entry(entry.row._replace(step=step), event, [there(each) for each in entry.changed])
 
     def _answered(self, event: ActionEvent) -> None:
         if isinstance(event, ActionSucceeded | OutputRefused):

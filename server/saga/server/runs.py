@@ -170,7 +170,7 @@ async def history(call: Call[HistoryQuery, None]) -> Response:
     return json_answer(
         {
             "run": run.address,
-            "events": [event_record(timeline.definition, entry) for entry in page],
+            "events": [event_record(entry) for entry in page],
             "next_after": page[-1].row.seq if len(rest) > asked.limit else None,
             "ended": run.status.ended,
         }

@@ -9,36 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 from saga.interpreter.machine import forward
-from saga.interpreter.machine.events import (
-    ROOT,
-    ActionEvent,
-    AttemptsLost,
-    ChildEnded,
-    Event,
-    Ref,
-    TaskAnswered,
-    Timer,
-    TimerFired,
-)
+from saga.interpreter.machine.events import DEADLINE, ROOT, Ref, Timer
 from saga.interpreter.machine.places import spelled
-from saga.interpreter.machine.state import Leaving, Phase, Progress, State, StepState, Trouble, Unread
+from saga.interpreter.machine.state import BlockState, Leaving, Phase, Progress, State, StepState, Trouble, Unread
 from saga.interpreter.machine.turn import Turn
-from saga.schema.definition import Definition, Step, Undo
+from saga.interpreter.machine.waits import clocks, ways_of_clocks
+from saga.schema.definition import Definition, Step, Undo, Verb, case
+from saga.schema.expressions import ExpressionFailed
 from saga.schema.values import ValueProblem
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One step that differs. ``kind``: ``new``, ``gone``, ``changed`` or ``passed`` (new, and it never opens)."""
+    """One step that differs. ``kind``: ``new``, ``gone``, ``changed`` or ``passed``: the run is behind it."""
 
     step: str
     kind: str
 
 
-def obstacles(before: Definition, after: Definition, state: State) -> list[str]:
-    """Every reason why a run cannot go on under another text, as sentences for people; none if it can."""
+def obstacles(before: Definition, after: Definition, state: State, at: int) -> list[str]:
+    """Every reason why a run cannot go on under another text at that moment, as sentences for people; none if it can.
+
+    Changes nothing.
+    """
     found: list[str] = []
     version = f"version {after.version}"
     for place, mine in _started(state):
@@ -50,6 +46,11 @@ def obstacles(before: Definition, after: Definition, state: State) -> list[str]:
         after.input.prepare(state.input)
     except ValueProblem as problem:
         found.append(f"its input does not fit {version}: {problem.message}")
+    if not found:
+        try:
+            move(Turn(after, state.copy(), at), before)
+        except ExpressionFailed as problem:
+            found.append(f"a clock that {version} has in addition cannot be set: {problem}")
     return list(dict.fromkeys(found))
 
 
@@ -62,18 +63,21 @@ def changes(before: Definition, after: Definition, state: State) -> list[Change]
         if step.index in passed:
             found.append(Change(step.name, "passed"))
         elif old is None:
-            found.append(Change(step.name, "new"))
-        elif _essence(before, old) != _essence(after, step):
+            found.append(Change(step.name, "new" if _may_open(before, after, state, step) else "passed"))
+        elif _essence(before, old, after) != _essence(after, step, before):
             found.append(Change(step.name, "changed"))
     gone = [step.name for step in (*before.steps, *before.final_steps) if after.step(step.name) is None]
     return [*found, *(Change(name, "gone") for name in gone)]
 
 
 def move(turn: Turn, before: Definition) -> None:
-    """Makes the state one of the turn's definition. There are no `obstacles`: a replay must not judge anew."""
+    """Makes the state one of the turn's definition. There are no `obstacles`: a replay must not judge anew.
+
+    Raises ExpressionFailed for a clock that cannot be set; then the state is half moved.
+    """
     state, after = turn.state, turn.definition
     passed = _passed_over(before, after, state)
-    places = {place: there for place, _ in state.places() if (there := _there(before, after, place)) is not None}
+    places = {place: there for place, _ in state.places() if (there := there_is(before, after, place)) is not None}
     kept = [(places[place], mine) for place, mine in state.places() if place in places]
     state.steps = [None] * (len(after.steps) + len(after.final_steps))
     state.iterated = {}
@@ -85,46 +89,24 @@ def move(turn: Turn, before: Definition) -> None:
     for place in passed:
         state.at(place).progress = Progress.SKIPPED
     _move_the_rest(state, places, after)
+    if state.phase is not Phase.FORWARD:
+        return
     _count_again(turn)
-    if state.phase is Phase.FORWARD and not turn.is_held:
+    _set_clocks(turn, before)
+    if not turn.is_held:
         forward.look_again(turn)
-
-
-def moved(event: Event, before: Definition, after: Definition) -> Event:
-    """An event as it would have been said under the new text, for those who tell the story."""
-
-    def there(ref: Ref) -> Ref:
-        found = _there(before, after, ref) if ref.step >= 0 else None
-        return ref if found is None else found
-
-    if isinstance(event, AttemptsLost):
-        return AttemptsLost(event.at, tuple((there(ref), number) for ref, number in event.attempts))
-    if isinstance(event, TimerFired):
-        return TimerFired(event.at, Timer(event.timer.kind, there(event.timer.ref)))
-    if isinstance(event, ActionEvent | ChildEnded | TaskAnswered):
-        event.ref = there(event.ref)
-    return event
 
 
 # -- what is where
 
 
-def _there(before: Definition, after: Definition, ref: Ref) -> Ref | None:
+def there_is(before: Definition, after: Definition, ref: Ref) -> Ref | None:
     """Where a step stands in the other text; None if it is not there, or in other blocks."""
     step = before.node(ref.step)
     other = after.step(step.name)
-    if other is None or _around(before, step) != _around(after, other):
+    if other is None or step.path != other.path:
         return None
     return Ref(other.index, ref.iteration, ref.undo)
-
-
-def _around(definition: Definition, step: Step) -> tuple[str, ...]:
-    """The containers around a step, outermost first; `finally` is one too."""
-    found: list[str] = ["finally"] if step.index >= len(definition.steps) else []
-    while step.parent is not None:
-        step = definition.steps[step.parent]
-        found.append(step.name)
-    return tuple(reversed(found))
 
 
 def _started(state: State) -> Iterator[tuple[Ref, StepState]]:
@@ -137,7 +119,7 @@ def _passed_over(before: Definition, after: Definition, state: State) -> list[Re
     """Places of the new text that nothing has happened to, though something that needs them has started."""
     started: dict[Ref, set[int]] = {}
     for place, mine in _started(state):
-        there = _there(before, after, place)
+        there = there_is(before, after, place)
         if there is not None and there.step < len(after.steps):
             started.setdefault(_inside(after, there), set()).add(there.step)
         if mine.progress is Progress.OPEN and there is not None:
@@ -155,8 +137,21 @@ def _passed_over(before: Definition, after: Definition, state: State) -> list[Re
 
 
 def _untouched(before: Definition, after: Definition, state: State, place: Ref) -> bool:
-    there = _there(after, before, place)
+    there = there_is(after, before, place)
     return there is None or state.progress(there) is Progress.PENDING
+
+
+def _may_open(before: Definition, after: Definition, state: State, step: Step) -> bool:
+    """Whether a step that nothing has happened to can still open: no block around it is over."""
+    around: int | None = step.index
+    while around is not None:
+        node = after.node(around)
+        old = before.step(node.name)
+        reached = [] if old is None else [mine.progress for place, mine in state.places() if place.step == old.index]
+        if reached and not any(progress in (Progress.PENDING, Progress.OPEN) for progress in reached):
+            return False
+        around = node.parent
+    return True
 
 
 def _inside(definition: Definition, place: Ref) -> Ref:
@@ -205,13 +200,59 @@ def _count_again(turn: Turn) -> None:
         return sum(not state.progress(member).settled for member in members)
 
     state.unsettled = left(ROOT)
-    for place, mine in list(state.places()):
-        if mine.progress is Progress.OPEN and mine.block is not None:
-            for number, before in enumerate(mine.block.left):
-                iteration = _iteration(definition, place, number)
-                mine.block.left[number] = left(iteration) if before else 0
-                if before and not mine.block.left[number]:
-                    turn.through.append(iteration)
+    for place, block in _at_work(state):
+        for number, before in enumerate(block.left):
+            iteration = _iteration(definition, place, number)
+            block.left[number] = left(iteration) if before else 0
+            if before and not block.left[number]:
+                turn.through.append(iteration)
+
+
+def _at_work(state: State) -> list[tuple[Ref, BlockState]]:
+    """Every container at work that is not being left."""
+    return [
+        (place, mine.block)
+        for place, mine in state.places()
+        if mine.progress is Progress.OPEN and mine.block is not None and place not in state.leaving
+    ]
+
+
+def _set_clocks(turn: Turn, before: Definition) -> None:
+    """A clock that runs goes on as it is. One that the new text has in addition begins now, one that is gone stops."""
+    state, after = turn.state, turn.definition
+    if after.deadline is None:
+        turn.cancel_timer(DEADLINE)
+    elif before.deadline is None:
+        turn.start_timer(DEADLINE, turn.at + after.deadline)
+    for place, _ in _at_work(state):
+        old, new = before.step(turn.node(place).name), turn.node(place)
+        assert old is not None
+        assert old.block is not None
+        assert new.block is not None
+        if new.block.timeout is None:
+            turn.cancel_timer(Timer("wait", place))
+        elif old.block.timeout is None:
+            turn.start_timer(Timer("wait", place), turn.at + turn.duration(place, new.block.timeout))
+    for place, mine in state.places():
+        if mine.progress is Progress.WAITING:
+            _set_clock_of_wait(turn, before, place, mine)
+
+
+def _set_clock_of_wait(turn: Turn, before: Definition, place: Ref, mine: StepState) -> None:
+    old, new = before.step(turn.node(place).name), turn.node(place)
+    assert old is not None
+    assert old.wait is not None
+    assert new.wait is not None
+    known, timer = ways_of_clocks(old.wait), Timer("wait", place)
+    if known == ways_of_clocks(new.wait):
+        return
+    goes_on = timer in turn.state.timers and mine.clock in ways_of_clocks(new.wait)
+    running = [(turn.state.timers[timer], mine.clock)] if goes_on else []
+    fresh = [clock for clock in clocks(turn, place, new.wait) if not running or clock[1] not in known]
+    turn.cancel_timer(timer)
+    if running or fresh:
+        due, mine.clock = min(running + fresh, key=itemgetter(0))
+        turn.start_timer(timer, due)
 
 
 # -- what stands in the way
@@ -223,7 +264,7 @@ def _moved_wrongly(before: Definition, after: Definition, place: Ref, mine: Step
     if other is None:
         yield f'"{name}" has started, and {version} has no such step'
         return
-    if _around(before, step) != _around(after, other):
+    if step.path != other.path:
         yield f'"{name}" has started, and stands in another block in {version}'
         return
     if step.verb is not other.verb:
@@ -234,23 +275,32 @@ def _moved_wrongly(before: Definition, after: Definition, place: Ref, mine: Step
     if step.pivot != other.pivot:
         is_pivot = "is the pivot" if other.pivot else "is no pivot"
         yield f'"{name}" has started, and {is_pivot} in {version}'
-    if step.child is not None and step.index != other.index:
-        yield f'"{name}" has a child run, so it must stay the step number {step.index + 1} of the file'
-    if mine.trial is not None and mine.trial.running and mine.trial.remote:
-        yield f'"{name}" is at work elsewhere: wait for its answer'
+    yield from _done_by_others(step, other, mine, name, version)
     if mine.progress is Progress.WAITING:
-        yield from _other_wait(step, other, mine, name, version)
+        yield from _other_wait(step, other, name, version)
+    if mine.progress is Progress.OPEN and step.verb is Verb.SWITCH:
+        assert other.block is not None
+        if mine.way not in {case(branch.name) for branch in other.block.branches}:
+            yield f'"{name}" has taken the branch "{mine.way.removeprefix("case.")}", which {version} does not have'
 
 
-def _other_wait(step: Step, other: Step, mine: StepState, name: str, version: str) -> Iterator[str]:
+def _done_by_others(step: Step, other: Step, mine: StepState, name: str, version: str) -> Iterator[str]:
+    """Children and workers of tasks know a step by its number: their answers bear it."""
+    if mine.trial is None or not mine.trial.remote:
+        return
+    if step.action is not None and other.action is not None and not other.action.remote:
+        yield f'"{name}" was offered to others, and is no task in {version}'
+    elif step.index != other.index:
+        who = "has a child run" if step.child is not None else "was offered to others"
+        yield f'"{name}" {who}, who answer by its place in the file, and {version} has it at another'
+
+
+def _other_wait(step: Step, other: Step, name: str, version: str) -> Iterator[str]:
     assert step.wait is not None
     assert other.wait is not None
     missing = [signal for signal in step.wait.signals if signal not in other.wait.signals]
     if missing:
         yield f'"{name}" waits for {" and ".join(missing)}, and does not in {version}'
-    branches = {branch.name for branch in other.wait.branches}
-    if mine.clock.startswith("case.") and mine.clock.removeprefix("case.") not in branches:
-        yield f'"{name}" waits with a branch "{mine.clock.removeprefix("case.")}", which {version} does not have'
 
 
 def _about_pivots(before: Definition, after: Definition, state: State, version: str) -> Iterator[str]:
@@ -258,10 +308,9 @@ def _about_pivots(before: Definition, after: Definition, state: State, version: 
         if after.steps[place.step].pivot:
             yield f'"{spelled(after, place)}" is the pivot of {version}, and the run is behind it'
     if state.pivot_passed:
-        begun = {before.node(place.step).name for place, _ in _started(state)}
-        for index in after.pivots:
-            if after.steps[index].name not in begun:
-                yield f'the run has passed its pivot, and {version} has "{after.steps[index].name}" as one ahead of it'
+        for step in map(after.node, after.pivots):
+            if _may_open(before, after, state, step):
+                yield f'the run has passed its pivot, and {version} has "{step.name}" as one ahead of it'
 
 
 def _misfit(after: Definition, unread: Unread, version: str) -> Iterator[str]:
@@ -291,10 +340,13 @@ def _undo(undo: Undo) -> object:
     return undo.kind, actions, undo.when
 
 
-def _essence(definition: Definition, step: Step) -> object:
-    """All that is said of a step, without where it stands in the text."""
-    needs = [definition.steps[index].name for index in step.needs]
+def _essence(definition: Definition, step: Step, other: Definition) -> object:
+    """All that is said of a step, without where it stands in the text; of what comes before it only what both have."""
+    earlier: set[str] = set()
+    if step.index < len(definition.steps):
+        common = (sibling for sibling in definition.steps if sibling.parent == step.parent and other.step(sibling.name))
+        earlier = {sibling.name for sibling in common if definition.precedes(sibling.index, step.index)}
     said = (step.when, step.catches, step.action, step.wait, step.child, step.message, step.value, step.outcome)
     rules = (step.undo, step.retry, step.pivot, step.optional, step.hold_on_failure, step.fail_when, step.status)
     loop = None if step.block is None else (step.block.loop, step.block.timeout)
-    return step.verb, _around(definition, step), needs, said, rules, loop
+    return step.verb, step.path, earlier, said, rules, loop

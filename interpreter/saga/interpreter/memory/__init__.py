@@ -184,7 +184,7 @@ class MemoryStore(MemoryQuestions):
         at_rest = run.owner is None and not run.status.ended and not run.lost
         if not at_rest or run.mbox != change.seen or run.seq != row.seq - 1:
             return False
-        run.definition, run.queue = definition.id, queue
+        run.definition, run.queue, run.migrated = definition.id, queue, row.seq
         run.journal.append(row)
         run.writers.append(0)
         for sent in outbox:

@@ -84,6 +84,7 @@ class StoredRun:
     parent: Parent | None = None
     root: UUID | None = None
     undoes: UUID | None = None
+    migrated: int = 0
     journal: list[Row] = field(default_factory=list)
     writers: list[int] = field(default_factory=list)
     """Who wrote each journal row."""
