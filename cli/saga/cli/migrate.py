@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import contextlib
+from typing import NamedTuple
 
 import click
 
@@ -16,6 +17,7 @@ from saga.cli.words import counted
 from saga.interpreter.client import NotNow, RunEnded
 from saga.interpreter.migration import Plan, plan, target_of
 from saga.interpreter.migration import migrate as carry_out
+from saga.interpreter.records import migration_record
 from saga.interpreter.status import Status
 from saga.interpreter.store import RunFilter, RunRow
 
@@ -60,15 +62,23 @@ def migrate(run: str, version: str, everyone: bool, is_dry: bool, reason: str, a
     return execute(_all(run, wanted, as_json) if everyone else _one(run, wanted, as_json))
 
 
+class Answer(NamedTuple):
+    """What came of it for one run."""
+
+    plan: Plan
+    done: bool = False
+    """It was migrated just now."""
+
+
 async def _one(address: str, wanted: Wanted, as_json: bool) -> int:
     async with opened() as here:
         run = await find_run(here, address)
         found = await _try(here, run, wanted)
     if as_json:
-        print_json(_record(found, wanted))
+        print_json(migration_record(found.plan, done=found.done))
     else:
-        click.echo(_words(found, wanted))
-    return Exit.NOT_ALLOWED if found.obstacles else Exit.DONE
+        click.echo(_words(found))
+    return Exit.NOT_ALLOWED if found.plan.obstacles else Exit.DONE
 
 
 async def _all(saga: str, wanted: Wanted, as_json: bool) -> int:
@@ -77,55 +87,55 @@ async def _all(saga: str, wanted: Wanted, as_json: bool) -> int:
         if project is None:
             raise usage("this project has never had a run", "go into the folder of the project")
         target = await target_of(here.client, project, saga, wanted.version)
-        plans: list[Plan] = []
+        found: list[Answer] = []
         before = None
         while page := await here.store.runs(RunFilter(project, saga, _OPEN, before=before), _PAGE):
             before = page[-1].id
             for run in page:
-                if run.definition != target.id:
-                    plans.append(await _try(here, run, wanted))
+                if run.definition == target.id:
+                    continue
+                with contextlib.suppress(RunEnded):  # since the page was read
+                    found.append(await _try(here, run, wanted))
                     if not as_json:
-                        click.echo(_words(plans[-1], wanted))
-    refused = sum(bool(each.obstacles) for each in plans)
+                        click.echo(_words(found[-1]))
+    refused = sum(bool(each.plan.obstacles) for each in found)
     if as_json:
-        print_json({"runs": [_record(each, wanted) for each in plans], "refused": refused})
-    elif not plans:
-        note(f'no open run of "{saga}" has another version')
-    elif refused:
-        note(f"{counted(refused, 'run')} of {len(plans)} cannot go on under version {target.label}")
+        records = [migration_record(each.plan, done=each.done) for each in found]
+        print_json({"runs": records, "refused": refused})
+    elif not found:
+        note(f'no open run of "{saga}" has another version than {target.label}')
+    else:
+        note(_sum(len(found) - refused, refused, target.label, wanted))
     return Exit.UNDONE if refused else Exit.DONE
 
 
-async def _try(here: Here, run: RunRow, wanted: Wanted) -> Plan:
-    """Migrates a run, if it is not only to be looked at and can be."""
+async def _try(here: Here, run: RunRow, wanted: Wanted) -> Answer:
+    """Migrates a run, if it is not only to be looked at and can be. Raises RunEnded."""
     target = await target_of(here.client, run.project, run.saga, wanted.version)
     found = await plan(here.client, run, target)
-    if wanted.is_dry or found.obstacles:
-        return found
+    if wanted.is_dry or found.obstacles or found.is_there:
+        return Answer(found)
     try:
-        return await carry_out(here.client, run, target, by=operator(), reason=wanted.reason)
-    except (NotNow, RunEnded) as problem:  # it has moved on since
-        return Plan(run, target, found.changes, [str(problem)])
+        return Answer(await carry_out(here.client, run, target, by=operator(), reason=wanted.reason), done=True)
+    except NotNow as problem:  # it has moved on since
+        why = str(problem).removeprefix(f"{run.address}: ")
+        return Answer(Plan(run, target, found.changes, [why]))
 
 
-def _words(found: Plan, wanted: Wanted) -> str:
-    run, old, new = found.run.address, found.run.version, found.target.label
-    if found.obstacles:
+def _words(found: Answer) -> str:
+    run, old, new = found.plan.run.address, found.plan.run.version, found.plan.target.label
+    if found.plan.is_there:
+        return f"{run}: has version {new} already"
+    if found.plan.obstacles:
         head = f"{run}: cannot go on under version {new}"
-    elif wanted.is_dry:
-        head = f"{run}: could go on under version {new} instead of {old}"
-    else:
+    elif found.done:
         head = f"{run}: goes on under version {new} instead of {old}"
-    said = [_SAID[change.kind].format(change.step) for change in found.changes]
-    return "\n".join([head, *(f"  ! {problem}" for problem in found.obstacles), *(f"  {line}" for line in said)])
+    else:
+        head = f"{run}: could go on under version {new} instead of {old}"
+    said = [_SAID[change.kind].format(change.step) for change in found.plan.changes]
+    return "\n".join([head, *(f"  ! {problem}" for problem in found.plan.obstacles), *(f"  {line}" for line in said)])
 
 
-def _record(found: Plan, wanted: Wanted) -> dict[str, Any]:
-    return {
-        "run": found.run.address,
-        "from": found.run.version,
-        "to": found.target.label,
-        "migrated": not (wanted.is_dry or found.obstacles),
-        "changes": [{"step": change.step, "kind": change.kind} for change in found.changes],
-        "obstacles": found.obstacles,
-    }
+def _sum(well: int, refused: int, version: str, wanted: Wanted) -> str:
+    verb = "could go" if wanted.is_dry else "went"
+    return f"{counted(well, 'run')} {verb} over to version {version}" + (f", {refused} cannot" if refused else "")

@@ -42,6 +42,11 @@ class Plan:
     obstacles: list[str]
     """Every reason why it cannot be; none if it can."""
 
+    @property
+    def is_there(self) -> bool:
+        """The run has that text already: nothing is to be done."""
+        return self.run.definition == self.target.id
+
 
 async def target_of(client: Client, project: int, saga: str, version: str) -> DefinitionRow:
     """The definition that is shown as that version, or the ``latest``. Raises UnknownVersion."""
@@ -50,7 +55,7 @@ async def target_of(client: Client, project: int, saga: str, version: str) -> De
     if found is None:
         raise UnknownVersion(
             f'saga "{saga}" has no version {version}',
-            "a worker registers the files of its project when it begins; `--to latest` is the one registered last",
+            "a worker registers the files of its project when it begins; latest is the one that was registered last",
         )
     return found
 
@@ -61,8 +66,10 @@ async def plan(client: Client, run: RunRow, target: DefinitionRow) -> Plan:
 
 
 async def migrate(client: Client, run: RunRow, target: DefinitionRow, *, by: str, reason: str) -> Plan:
-    """Puts a run under that definition. Raises RunEnded, and NotNow with all that stands in the way."""
+    """Puts a run under that definition, unless it is. Raises RunEnded, and NotNow with all that stands in the way."""
     look = await _look(client, run, target)
+    if look.plan.is_there:
+        return look.plan
     if look.plan.obstacles:
         raise _refusal(look.plan)
     what: Value = {"from": run.version, "to": target.label, "reason": reason}
@@ -90,7 +97,7 @@ async def _look(client: Client, run: RunRow, target: DefinitionRow) -> _Look:
     before, state = story.definition, story.state
     at = max(await client.store.now(), state.clock)
     if target.id == run.definition:
-        return _Look(Plan(run, target, [], [f"it has version {target.label} already"]), story, after, at)
+        return _Look(Plan(run, target, [], []), story, after, at)
     problems = [*_not_at_rest(story), *obstacles(before, after, state, at)]
     return _Look(Plan(run, target, changes(before, after, state), problems), story, after, at)
 
@@ -124,8 +131,8 @@ async def _why_not(client: Client, story: Story) -> str:
 
 def _refusal(found: Plan) -> NotNow:
     run = found.run.address
-    lines = "".join(f"\n  {problem}" for problem in found.obstacles)
-    return NotNow(f"{run} cannot go on under version {found.target.label}:{lines}", f"`saga show {run}` shows it")
+    why = "; ".join(found.obstacles)
+    return NotNow(f"{run} cannot go on under version {found.target.label}: {why}", f"`saga show {run}` shows it")
 
 
 async def _store(client: Client, look: _Look, by: str, reason: str) -> bool:
