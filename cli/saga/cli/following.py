@@ -15,7 +15,7 @@ from typing import Protocol
 from saga.cli.others import NOBODY, others_of
 from saga.cli.wiring import Here
 from saga.interpreter import machine
-from saga.interpreter.beginning import beginning_of
+from saga.interpreter.beginning import beginning_of, texts_of
 from saga.interpreter.standing import standing
 from saga.interpreter.status import Status
 from saga.interpreter.store import RunRow, StoreUnavailable
@@ -70,8 +70,9 @@ class Following:
     @classmethod
     async def begin(cls, here: Here, run: RunRow) -> Following:
         """A run at its beginning; `poll` reads what happened to it."""
-        _, definition = await here.client.definitions.get(run.definition)
-        return cls(here, run, Timeline(run, definition, await beginning_of(here.store, run)), await here.store.now())
+        rows = await here.store.journal(run.id)
+        beginning = await beginning_of(here.store, here.client.definitions, run, rows)
+        return cls(here, run, Timeline(beginning), await here.store.now())
 
     @property
     def now(self) -> int:
@@ -102,6 +103,7 @@ class Following:
         """Reads the run anew, then what its journal has more. Raises StoreUnavailable."""
         run = await self._here.store.run(self.run.id)
         rows = await self._here.store.journal(self.run.id, self.timeline.seq)
+        self.timeline.know(await texts_of(self._here.client.definitions, rows))
         self.run = run or self.run
         self.others = await others_of(self._here.store, self.run, self.timeline.definition)
         for row in rows:

@@ -64,6 +64,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("retry", "saga.cli.operate:retry", "Let a stuck run go on from the step that failed."),
             Entry("skip", "saga.cli.operate:skip", "Go on without a step, or without undoing one."),
             Entry("resolve", "saga.cli.operate:resolve", "Tell a run how a step or an undo really ended."),
+            Entry("migrate", "saga.cli.migrate:migrate", "Let runs go on under another version of their saga."),
             Entry("terminate", "saga.cli.operate:terminate", "End a run now and undo nothing."),
         ),
     ),

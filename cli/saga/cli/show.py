@@ -127,12 +127,12 @@ def _facts(story: Following, mail: list[Mail]) -> list[list[Text]]:
 def _show_events(story: Following, as_json: bool) -> None:
     timeline = story.timeline
     if as_json:
-        events = [event_record(timeline.definition, entry) for entry in timeline.entries]
+        events = [event_record(entry) for entry in timeline.entries]
         print_json({"run": story.run.address, "events": events})
         return
     rows: list[list[Text]] = []
     for entry in timeline.entries:
-        line = event_line(timeline.definition, entry.event)
+        line = event_line(entry)
         number = entry.row.attempt
         subject = f"{line.subject} #{number}" if number > 1 else line.subject
         rows.append(

@@ -18,7 +18,7 @@ from saga.interpreter.machine.events import (
     ActionSucceeded,
     AttemptsLost,
     ChildEnded,
-    Event,
+    Migrated,
     OperatorRequest,
     Ref,
     SignalReceived,
@@ -42,8 +42,9 @@ class Line(NamedTuple):
     detail: str = ""
 
 
-def event_line(definition: Definition, event: Event) -> Line:
-    """A journal row in words."""
+def event_line(entry: Entry) -> Line:
+    """A journal row in words; its places are called as they were when it was written."""
+    definition, event = entry.definition, entry.event
     word = SPELLINGS[type(event)].word
     match event:
         case ActionSucceeded():
@@ -56,6 +57,10 @@ def event_line(definition: Definition, event: Event) -> Line:
             return Line(event.at, subject, word, event.timer.kind)
         case SignalReceived():
             return Line(event.at, event.name, word, compact(event.payload))
+        case Migrated():
+            by = f"by {event.by}" if event.by else ""
+            said = ": ".join(filter(None, (by, event.reason)))
+            return Line(event.at, "run", word, _and(f"from version {event.old} to {event.new}", said))
         case OperatorRequest():
             subject = event.step if isinstance(event, StepSkipped | StepResolved) else "run"
             how = f"--{event.how}" if isinstance(event, StepResolved) else ""
@@ -94,7 +99,7 @@ class Teller:
     def tell(self, entry: Entry) -> Iterator[Line]:
         """The lines for an event that was just fed."""
         event = entry.event
-        line = event_line(self._timeline.definition, event)
+        line = event_line(entry)
         if isinstance(event, ActionEvent):
             yield line._replace(detail=self._attempt(event.ref, event.attempt, event.at, _failure(event, line)))
         elif isinstance(event, ChildEnded | TaskAnswered):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from saga.interpreter import machine
 from saga.interpreter.access import Actor, Intent
 from saga.interpreter.beginning import beginning_of
-from saga.interpreter.codec import MESSAGE_KINDS, decode, request_data
+from saga.interpreter.codec import MESSAGE_KINDS, request_data
 from saga.interpreter.definitions import Definitions
 from saga.interpreter.machine.events import (
     Event,
@@ -115,8 +115,8 @@ class Story:
     """A run with everything that happened to it, and the state that comes to."""
 
     run: RunRow
-    row: DefinitionRow
     definition: Definition
+    """The text that it is under after all these events."""
     events: list[tuple[Row, Event]]
     state: State
 
@@ -219,14 +219,10 @@ class Client:
 
     async def story(self, run: RunRow) -> Story:
         """Everything about a run: its journal folded into its state."""
-        row, definition = await self.definitions.get(run.definition)
-        state, _ = (await beginning_of(self.store, run)).state(definition)
-        events: list[tuple[Row, Event]] = []
-        for stored in await self.store.journal(run.id):
-            event = decode(stored)
-            machine.transition(definition, state, event)
-            events.append((stored, event))
-        return Story(run, row, definition, events, state)
+        rows = await self.store.journal(run.id)
+        past = (await beginning_of(self.store, self.definitions, run, rows)).past()
+        events = [(stored, past.feed(stored)) for stored in rows]
+        return Story(run, past.definition, events, past.state)
 
     async def declared_signal(self, run: RunRow, name: str) -> tuple[Definition, Signal]:
         """A signal that the run's saga declares. Raises UnknownSignal."""

@@ -22,6 +22,7 @@ from saga.interpreter.machine.events import (
     ChildEnded,
     Event,
     InboxEvent,
+    Migrated,
     OperatorRequest,
     OutputRefused,
     PauseRequested,
@@ -49,6 +50,7 @@ class Spelling(NamedTuple):
     word: str
 
 
+MIGRATED = 28
 CHILD_ENDED = 30
 
 SPELLINGS: dict[type[Event], Spelling] = {
@@ -68,6 +70,7 @@ SPELLINGS: dict[type[Event], Spelling] = {
     ResumeRequested: Spelling(25, "resume"),
     TerminateRequested: Spelling(26, "terminate"),
     UndoRequested: Spelling(27, "undo"),
+    Migrated: Spelling(MIGRATED, "migrate"),
     ChildEnded: Spelling(CHILD_ENDED, "child_ended"),
     TaskAnswered: Spelling(ANSWER_KIND, "task_answered"),
 }
@@ -118,12 +121,14 @@ def _action_data(event: ActionEvent) -> Data:
     return {"code": event.code, "message": event.message} if event.message else {"code": event.code}
 
 
-def _other_data(event: AttemptsLost | TimerFired | InboxEvent) -> Data:
+def _other_data(event: AttemptsLost | TimerFired | Migrated | InboxEvent) -> Data:
     match event:
         case AttemptsLost():
             return {"attempts": [[*_spell(ref), attempt] for ref, attempt in event.attempts]}
         case TimerFired():
             return {"timer": [event.timer.kind, *_spell(event.timer.ref)]}
+        case Migrated():
+            return {field.name: getattr(event, field.name) for field in fields(event) if field.name != "at"}
         case SignalReceived():
             data = {"mseq": event.mseq, "name": event.name, "payload": event.payload, "sent_at": event.sent_at}
             return data if event.key is None else {**data, "key": event.key}

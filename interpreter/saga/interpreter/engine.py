@@ -19,7 +19,7 @@ from saga.interpreter.alarms import Alarms
 from saga.interpreter.beginning import Beginning
 from saga.interpreter.clock import Clock
 from saga.interpreter.closing import change_for
-from saga.interpreter.codec import decode, encode, event_of
+from saga.interpreter.codec import encode, event_of
 from saga.interpreter.flights import Flights, Foreseen
 from saga.interpreter.limits import LIMIT, beyond
 from saga.interpreter.live import Flight, LiveRun
@@ -128,12 +128,12 @@ class Engine:
 
         ``read_at``: a moment before its inbox was read; timers due later wait for another reading (semantics.md 17).
         """
-        state, commands = beginning.state(definition)
+        past = beginning.past()
+        state, commands = past.state, past.commands
         run = LiveRun(claimed.id, claimed.project, claimed.queue, claimed.definition, definition, state)
         run.parent = claimed.parent
         for row in claimed.rows:
-            event = decode(row)
-            machine.transition(definition, state, event)
+            event = past.feed(row)
             run.seq, run.size = row.seq, run.size + len(row.data)
             run.seen = max(run.seen, getattr(event, "mseq", 0))
         run.read = run.noted = run.seen

@@ -13,10 +13,11 @@ from saga.interpreter.codec import SPELLINGS
 from saga.interpreter.machine.events import FORWARD, ActionEvent, Ref, TaskAnswered
 from saga.interpreter.machine.places import spelled
 from saga.interpreter.machine.state import StepState, UndoState
+from saga.interpreter.migration import Plan
 from saga.interpreter.standing import rfc3339, standing
 from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow
 from saga.interpreter.timeline import Entry, Timeline, Track, Try, progress_of, subject
-from saga.schema.definition import Definition, Step
+from saga.schema.definition import Step
 from saga.schema.values import load
 
 
@@ -138,13 +139,25 @@ def _stored(row: Row | InboxRow | OutboxRow) -> dict[str, Any]:
     return record
 
 
-def event_record(definition: Definition, entry: Entry) -> dict[str, Any]:
-    """One journal row."""
+def migration_record(plan: Plan, *, done: bool) -> dict[str, Any]:
+    """What a migration of a run comes to; ``done``: it was migrated just now."""
+    return {
+        "run": plan.run.address,
+        "from": plan.run.version,
+        "to": plan.target.label,
+        "migrated": done,
+        "changes": [{"step": change.step, "kind": change.kind} for change in plan.changes],
+        "obstacles": plan.obstacles,
+    }
+
+
+def event_record(entry: Entry) -> dict[str, Any]:
+    """One journal row; its step is named as it was when the row was written."""
     row = entry.row
     record: dict[str, Any] = {"seq": row.seq, "at": rfc3339(row.at), "event": SPELLINGS[type(entry.event)].word}
     ref = subject(entry.event)
     if ref is not None:
-        record |= {"step": definition.node(ref.step).name}
+        record |= {"step": entry.definition.node(ref.step).name}
         if ref.iteration:
             record |= {"iteration": list(ref.iteration)}
         if isinstance(entry.event, ActionEvent | TaskAnswered):

@@ -249,6 +249,8 @@ class RunRow:
     """The topmost run of its family; None for that one itself."""
     prepared: bool = True
     """False: ``input`` is as saga.start_run was given it; the worker that claims the run checks and completes it."""
+    migrated: int = 0
+    """The journal row that put it under its definition; 0: it began with that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,6 +455,10 @@ class Store(TaskStore, Protocol):
         """The definition registered last under that name."""
         ...
 
+    async def labelled(self, project: int, name: str, label: str) -> DefinitionRow | None:
+        """The definition that is shown as that version."""
+        ...
+
     async def definitions(self, project: int) -> list[DefinitionRow]:
         """Of every saga of a project the definition registered last, by name."""
         ...
@@ -528,6 +534,16 @@ class Store(TaskStore, Protocol):
     async def advance(self, row: ScheduleRow, start: NewRun | None = None) -> Advanced:
         """Stores a schedule's row as changed from what was read, and the run that it starts, in one commit: all of it,
         or nothing. ``open`` is not stored.
+        """
+        ...
+
+    async def migrate(
+        self, change: Change, definition: DefinitionRow, queue: str, row: Row, outbox: Sequence[OutboxRow]
+    ) -> bool:
+        """Puts a run that nobody has in hand under another definition, in one commit with the journal row of it.
+
+        False, and nothing is stored, when it is not at rest as it was read: ended, in hand, lost with its worker, or
+        with another mailbox number or more journal rows.
         """
         ...
 

@@ -7,14 +7,13 @@ that is worked on here. This room must not know terminals or stores.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple
 
-from saga.interpreter import machine
-from saga.interpreter.beginning import Beginning
+from saga.interpreter.beginning import Beginning, Past
 from saga.interpreter.codec import decode
 from saga.interpreter.machine.commands import Command, OfferTask, RunAction, StartChild, UndoChild
 from saga.interpreter.machine.events import (
@@ -27,16 +26,18 @@ from saga.interpreter.machine.events import (
     AttemptsLost,
     ChildEnded,
     Event,
+    Migrated,
     OperatorRequest,
     OutputRefused,
     Ref,
     TaskAnswered,
     TimerFired,
 )
+from saga.interpreter.machine.migrating import there_is
 from saga.interpreter.machine.sending import answer_of_task, end_of_child
 from saga.interpreter.machine.state import Phase, Progress, State, StepState, Unwound
 from saga.interpreter.status import Status
-from saga.interpreter.store import Row, RunRow
+from saga.interpreter.store import Row
 from saga.schema.definition import Definition
 
 _AT_WORK = frozenset({Progress.PENDING, Progress.RUNNING, Progress.BACKOFF, Progress.WAITING, Progress.OPEN})
@@ -71,28 +72,44 @@ class Track:
 
 
 class Entry(NamedTuple):
-    """One journal row and what it says. ``changed``: the places that have come further by it, in file order."""
+    """One journal row and what it says."""
 
     row: Row
     event: Event
+    definition: Definition
+    """The text that it was written under: its places are places of that."""
     changed: Sequence[Ref] = ()
+    """The places that have come further by it, in file order; of a migration, places of the new text."""
 
 
 class Timeline:
     """The story of one run, told on as rows come in. That of an undo run begins with all that happened before it."""
 
-    def __init__(self, run: RunRow, definition: Definition, beginning: Beginning) -> None:
-        self.definition = definition
-        self.state, commands = beginning.started(definition)
+    def __init__(self, beginning: Beginning) -> None:
+        self._past = Past(beginning)
         self.entries: list[Entry] = []
         self._tracks: dict[Ref, Track] = {}
         self._active: set[Ref] = set()
         self._iterated = 0
         self._turn: object = None
-        self.opening = self._follow(beginning.started_at, commands)
+        self.opening = self._follow(beginning.started_at, self._past.commands)
         """The places that had come further before the first row."""
         for row in beginning.rows:
             self._fold(row)
+
+    @property
+    def definition(self) -> Definition:
+        """The text that the run is under now."""
+        return self._past.definition
+
+    @property
+    def state(self) -> State:
+        """What it has come to."""
+        return self._past.state
+
+    def know(self, texts: Mapping[int, Definition]) -> None:
+        """Texts that rows to come lead to (`beginning.texts_of`)."""
+        self._past.texts.update(texts)
 
     @property
     def seq(self) -> int:
@@ -129,8 +146,11 @@ class Timeline:
     def _fold(self, row: Row) -> Entry:
         event = decode(row)
         self._note_answer(event)
-        commands = machine.transition(self.definition, self.state, event)
-        return Entry(row, event, self._follow(event.at, commands, event))
+        before = self.definition
+        self._past.fold(event)
+        if isinstance(event, Migrated):
+            self._move(before)
+        return Entry(row, event, before, self._follow(event.at, self._past.commands, event))
 
     def _note_answer(self, event: Event) -> None:
         if isinstance(event, AttemptsLost):
@@ -144,6 +164,13 @@ class Timeline:
                 self._answered(_end_of_undo(event, trial.attempt) or end_of_child(event, trial.attempt))
         elif isinstance(event, ActionEvent):
             self._answered(event)
+
+    def _move(self, before: Definition) -> None:
+        """What was told of places goes on at the places of the new text."""
+        places = {place: there for place in self._tracks if (there := there_is(before, self.definition, place))}
+        self._tracks = {there: self._tracks[place] for place, there in places.items()}
+        self._active = {places[place] for place in self._active if place in places}
+        self._turn = None
 
     def _answered(self, event: ActionEvent) -> None:
         if isinstance(event, ActionSucceeded | OutputRefused):

@@ -353,7 +353,7 @@ class Worker:
                 return
             await self._patiently(lambda: self._store.prepared(self.number, run.id, dump(given), labels))
             run.input = dump(given)
-        beginning = await self._patiently(partial(beginning_of, self._store, run))
+        beginning = await self._patiently(partial(beginning_of, self._store, self.definitions, run, run.rows))
         self.engine.adopt(run, definition, beginning, began)
 
     async def _turn_away(self, run: Claimed, problem: ValueProblem) -> None:

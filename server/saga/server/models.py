@@ -86,6 +86,23 @@ class Resolution(Given):
         return self
 
 
+class Migration(Given):
+    """The version under which a run shall go on."""
+
+    to: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=100,
+            pattern=r"^[^\x00]+$",
+            description="As shown, or latest: the one that was registered last.",
+            examples=["2", "2+3f9a", "latest"],
+        ),
+    ]
+    dry_run: Annotated[bool, Field(description="Only say what differs, and what stands in the way.")] = False
+    reason: Reason = ""
+
+
 # -- answered
 
 
@@ -232,6 +249,27 @@ class RequestAnswer(Told):
     run: str
     request: Literal["accepted"]
     worked_on: Annotated[bool, Field(description="A live worker works on the run's project.")]
+
+
+class StepChange(Told):
+    """A step that differs between two versions."""
+
+    step: str
+    kind: Annotated[
+        Literal["new", "changed", "gone", "passed"],
+        Field(description="passed: it never opens in this run, which is behind it."),
+    ]
+
+
+class MigrationAnswer(Told):
+    """What a migration comes to."""
+
+    run: str
+    from_: Annotated[str, Field(alias="from", description="The version it had.")]
+    to: str
+    migrated: Annotated[bool, Field(description="It went over just now; false also where it was there before.")]
+    changes: list[StepChange]
+    obstacles: Annotated[list[str], Field(description="With dry_run: every reason why it cannot; none if it can.")]
 
 
 class DefinitionEntry(Told):

@@ -17,12 +17,14 @@ from saga.interpreter.machine.events import (
     StepSkipped,
     TerminateRequested,
 )
-from saga.interpreter.records import run_record
+from saga.interpreter.migration import migrate as carry_out
+from saga.interpreter.migration import plan, target_of
+from saga.interpreter.records import migration_record, run_record
 from saga.schema.values import Value
 from saga.server.answers import json_answer, location_of
 from saga.server.endpoints import NoQuery
 from saga.server.house import Call
-from saga.server.models import MayReason, MustReason, Resolution
+from saga.server.models import MayReason, Migration, MustReason, Resolution
 from saga.server.runs import find
 
 
@@ -98,6 +100,16 @@ async def undo(call: Call[NoQuery, MustReason]) -> Response:
     started = await call.client.undo(await find(call), call.caller.name, call.body.reason)
     headers = {"Location": location_of(call, started.run.address)}
     return json_answer(run_record(started.run), 201 if started.created else 200, headers)
+
+
+async def migrate(call: Call[NoQuery, Migration]) -> Response:
+    """Lets a run go on under another version of its saga, or says whether it could."""
+    asked, run = call.body, await find(call)
+    target = await target_of(call.client, run.project, run.saga, asked.to)
+    if asked.dry_run:
+        return json_answer(migration_record(await plan(call.client, run, target), done=False))
+    found = await carry_out(call.client, run, target, by=call.caller.name, reason=asked.reason)
+    return json_answer(migration_record(found, done=not found.is_there))
 
 
 async def _ask(call: Call[NoQuery, Any], request: OperatorRequest) -> Response:

@@ -73,6 +73,9 @@ KINDS: dict[str, Kind] = {
     "unknown_saga": Kind(404, "No saga of that name is deployed", "GET /v1/definitions lists the sagas there are."),
     "unknown_signal": Kind(404, "The saga declares no such signal", "The definition of the saga lists its signals."),
     "unknown_step": Kind(404, "The saga has no step of that name", "The definition of the saga lists its steps."),
+    "unknown_version": Kind(
+        404, "The saga has no such version", "Workers and `client.register` make versions known; `latest` is one, too."
+    ),
     "unknown_task": Kind(404, "No task has that name", "Use the name that came with the task."),
     "unknown_problem": Kind(404, "No problem has that code", "GET /v1/problems lists them all."),
     "method": Kind(405, "This address does not take that method", "`Allow` lists those it takes."),

@@ -131,9 +131,9 @@ async def get(call: Call[WaitQuery, None]) -> Response:
 
 async def told(call: Call[Any, Any], run: RunRow) -> Timeline:
     """A run's whole story."""
-    _, definition = await call.client.definitions.get(run.definition)
-    timeline = Timeline(run, definition, await beginning_of(call.client.store, run))
-    for row in await call.client.store.journal(run.id):
+    rows = await call.client.store.journal(run.id)
+    timeline = Timeline(await beginning_of(call.client.store, call.client.definitions, run, rows))
+    for row in rows:
         timeline.feed(row)
     return timeline
 
@@ -164,15 +164,13 @@ async def history(call: Call[HistoryQuery, None]) -> Response:
     asked = call.query
     patience = wait_of(asked.wait, call.house.settings)
     run = await call.house.watching.beyond(await find(call), asked.after, patience)
-    _, definition = await call.client.definitions.get(run.definition)
-    timeline = Timeline(run, definition, await beginning_of(call.client.store, run))
-    entries = [timeline.feed(row) for row in await call.client.store.journal(run.id)]
-    rest = [entry for entry in entries if entry.row.seq > asked.after]
+    timeline = await told(call, run)
+    rest = [entry for entry in timeline.entries if entry.row.seq > asked.after]
     page = rest[: asked.limit]
     return json_answer(
         {
             "run": run.address,
-            "events": [event_record(definition, entry) for entry in page],
+            "events": [event_record(entry) for entry in page],
             "next_after": page[-1].row.seq if len(rest) > asked.limit else None,
             "ended": run.status.ended,
         }

@@ -14,6 +14,7 @@ from pydantic_core import to_json
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
+from saga.interpreter.beginning import text_at
 from saga.interpreter.codec import decode
 from saga.interpreter.records import event_record, run_record
 from saga.interpreter.store import Row, RunRow, StoreUnavailable
@@ -69,11 +70,13 @@ async def _run_events(call: Call[NoQuery, None], run: RunRow, after: int) -> Asy
             run = watch.run
             try:
                 rows = await call.client.store.journal(run.id, after)
+                # Read after the rows: their places are called as in the text that it has then, or in one before.
+                whose = (await call.client.store.run(run.id) if rows else None) or run
             except StoreUnavailable:
-                rows = []
+                rows, whose = [], run
             for row in rows:
                 after = row.seq
-                yield await _history(call, run, row, str(row.seq))
+                yield await _history(call, whose, row, str(row.seq))
             record = run_record(run)
             if record != told:
                 told = record
@@ -98,8 +101,8 @@ async def _all_events(call: Call[NoQuery, None], lately: Lately) -> AsyncIterato
 
 
 async def _history(call: Call[NoQuery, None], run: RunRow, row: Row, number: str) -> ServerSentEvent:
-    _, definition = await call.client.definitions.get(run.definition)
-    record = {"run": run.address} | event_record(definition, Entry(row, decode(row)))
+    definition = await text_at(call.client.store, call.client.definitions, run, row.seq)
+    record = {"run": run.address} | event_record(Entry(row, decode(row), definition))
     return _event("history", record, number)
 
 

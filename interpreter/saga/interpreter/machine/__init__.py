@@ -17,7 +17,7 @@ from __future__ import annotations
 from itertools import chain
 from uuid import UUID
 
-from saga.interpreter.machine import blocks, forward, leaving, unwinding, waits
+from saga.interpreter.machine import blocks, forward, leaving, migrating, unwinding, waits
 from saga.interpreter.machine import operating as _operating
 from saga.interpreter.machine.commands import Command, End, Park, RunAction, StartTimer
 from saga.interpreter.machine.events import (
@@ -31,6 +31,7 @@ from saga.interpreter.machine.events import (
     AttemptsLost,
     ChildEnded,
     Event,
+    Migrated,
     OperatorRequest,
     OutputRefused,
     Ref,
@@ -53,6 +54,7 @@ from saga.schema.values import Value
 __all__ = [
     "Unanswerable",
     "fingerprint",
+    "migrate",
     "next_timer",
     "open_attempts",
     "resume",
@@ -104,8 +106,21 @@ def transition(definition: Definition, state: State, event: Event) -> list[Comma
             _timer(turn, event.timer)
         case AttemptsLost():
             _lost(turn, event)
+        case Migrated():
+            raise AssertionError("it needs the text before too: use migrate")
         case OperatorRequest():
             _operating.operate(turn, event)
+    return _close(turn)
+
+
+def migrate(before: Definition, after: Definition, state: State, event: Migrated) -> list[Command]:
+    """Makes the state one of another text, in which the run goes on (semantics.md 33).
+
+    Whoever journals the event has asked before that there are no `migrating.obstacles`.
+    """
+    turn = Turn(after, state, event.at)
+    state.clock = max(state.clock, event.at)
+    migrating.move(turn, before)
     return _close(turn)
 
 

@@ -222,6 +222,20 @@ class UndoRequested(OperatorRequest):
     """Undo an ended run: the first event of its undo run, which begins with all that happened to the ended one."""
 
 
+@dataclass(slots=True)
+class Migrated:
+    """The run, which was at rest, goes on under another text. ``before`` and ``after``: numbers of definitions."""
+
+    at: int
+    before: int
+    after: int
+    old: str
+    """The version that it had, as shown."""
+    new: str
+    by: str = ""
+    reason: str = ""
+
+
 InboxEvent = (
     SignalReceived
     | ChildEnded
@@ -238,4 +252,4 @@ InboxEvent = (
 
 ActionEvent = ActionSucceeded | ActionRejected | ActionUnknown | ActionPostponed | OutputRefused
 
-Event = ActionEvent | AttemptsLost | TimerFired | InboxEvent
+Event = ActionEvent | AttemptsLost | TimerFired | Migrated | InboxEvent

@@ -20,16 +20,26 @@ from saga.schema.values import Value
 
 def open_wait(turn: Turn, place: Ref, step: Step, wait: Wait) -> None:
     """Opens a wait; a signal that is there already ends it at once. Raises ExpressionFailed."""
-    clocks = _clocks(turn, place, wait)
+    found = clocks(turn, place, wait)
     mine = turn.state.at(place)
     mine.progress = Progress.WAITING
-    if not take_signal(turn, place, step) and clocks:
-        due, mine.clock = min(clocks, key=itemgetter(0))  # of equal ones that which stands first in the file
+    if not take_signal(turn, place, step) and found:
+        due, mine.clock = min(found, key=itemgetter(0))  # of equal ones that which stands first in the file
         turn.start_timer(Timer("wait", place), due)
 
 
-def _clocks(turn: Turn, place: Ref, wait: Wait) -> list[tuple[int, str]]:
-    """Due times and the way that each is, in file order, the timeout last."""
+def ways_of_clocks(wait: Wait) -> list[str]:
+    """The ways that `clocks` gives."""
+    own = [""] if wait.duration is not None or wait.until is not None else []
+    races = [case(branch.name) for branch in wait.branches if branch.after is not None or branch.until is not None]
+    return [*own, *races, *([] if wait.timeout is None else [ON_TIMEOUT])]
+
+
+def clocks(turn: Turn, place: Ref, wait: Wait) -> list[tuple[int, str]]:
+    """When each clock of a wait that opens now is due, and its way; in file order, the timeout last.
+
+    Raises ExpressionFailed.
+    """
     found: list[tuple[int, str]] = []
     if wait.duration is not None:
         found.append((turn.at + turn.duration(place, wait.duration), ""))

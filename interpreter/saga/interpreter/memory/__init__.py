@@ -36,6 +36,7 @@ from saga.interpreter.store import (
     NewRun,
     OutboxRow,
     Permit,
+    Row,
     ScheduleRow,
     Share,
     Transaction,
@@ -108,6 +109,12 @@ class MemoryStore(MemoryQuestions):
         """See `Store.latest`."""
         return self._tables.latest.get((project, name))
 
+    async def labelled(self, project: int, name: str, label: str) -> DefinitionRow | None:
+        """See `Store.labelled`."""
+        known = self._tables.definitions.values()
+        wanted = (project, name, label)
+        return next((row for row in known if (row.project, row.name, row.label) == wanted), None)
+
     async def definitions(self, project: int) -> list[DefinitionRow]:
         """See `Store.definitions`."""
         return [row for (owner, _), row in sorted(self._tables.latest.items()) if owner == project]
@@ -169,6 +176,25 @@ class MemoryStore(MemoryQuestions):
             self._tables.workers[run.owner].mail[run.id] = None
             self._ring(run.owner, self._knocks)
         return Delivery("accepted", mseq, run.owner)
+
+    async def migrate(
+        self, change: Change, definition: DefinitionRow, queue: str, row: Row, outbox: Sequence[OutboxRow]
+    ) -> bool:
+        """See `Store.migrate`."""
+        run = self._tables.runs[change.run]
+        at_rest = run.owner is None and not run.status.ended and not run.lost
+        if not at_rest or run.mbox != change.seen or run.seq != row.seq - 1:
+            return False
+        run.definition, run.queue, run.migrated = definition.id, queue, row.seq
+        run.journal.append(row)
+        run.writers.append(0)
+        for sent in outbox:
+            self._tables.post(sent)
+        run.change(change, self._tables.clock())
+        if run.due is not None:
+            self._tables.schedule(run)
+            self._ring_for(run.project, run.queue)
+        return True
 
     # -- as a worker
 

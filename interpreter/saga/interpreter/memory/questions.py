@@ -138,6 +138,7 @@ class MemoryQuestions:
             parent=run.parent,
             undoes=run.undoes,
             root=run.root,
+            migrated=run.migrated,
         )
 
 

@@ -84,6 +84,7 @@ class StoredRun:
     parent: Parent | None = None
     root: UUID | None = None
     undoes: UUID | None = None
+    migrated: int = 0
     journal: list[Row] = field(default_factory=list)
     writers: list[int] = field(default_factory=list)
     """Who wrote each journal row."""
@@ -255,14 +256,14 @@ class Tables:
         Whose saga has the fewest in hand comes first.
         """
         known, ranked = {share.saga: share for share in shares}, list[tuple[int, str, StoredRun]]()
-        for (_, _, saga, _), heap in self._due_heaps(worker, alone):
+        for (_, queue, saga, _), heap in self._due_heaps(worker, alone):
             share = known.get(saga, Share(saga, 0))
             room = limit if share.room is None else min(limit, share.room)
             found = dict[UUID, StoredRun]()
             while heap and heap[0][0] <= self.clock() and len(found) < room:
                 due, number = heapq.heappop(heap)
                 run = self.runs[number]
-                if run.due == due and run.claimable:
+                if run.due == due and run.queue == queue and run.claimable:
                     found[number] = run
             ranked += [(share.held + place, saga, run) for place, run in enumerate(found.values())]
         ranked.sort(key=lambda one: one[:2])

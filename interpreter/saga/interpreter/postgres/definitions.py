@@ -23,6 +23,7 @@ _NEW = f"""
 INSERT INTO saga.definition (project, name, version, label, digest, text, queue, computes_id, reuses_id)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING {_COLUMNS}"""
 _ONE = f"SELECT {_COLUMNS} FROM saga.definition WHERE id = $1"
+_LABELLED = f"SELECT {_COLUMNS} FROM saga.definition WHERE project = $1 AND name = $2 AND label = $3"
 _LATEST = f"""
 SELECT {_COLUMNS} FROM saga.definition WHERE project = $1 AND name = $2 ORDER BY registered_at DESC LIMIT 1"""
 
@@ -100,6 +101,11 @@ class Definitions:
     async def latest(self, project: int, name: str) -> DefinitionRow | None:
         """See `Store.latest`."""
         rows = await self._links.ask(_LATEST, project, name)
+        return _row(rows[0]) if rows else None
+
+    async def labelled(self, project: int, name: str, label: str) -> DefinitionRow | None:
+        """See `Store.labelled`."""
+        rows = await self._links.ask(_LABELLED, project, name, label)
         return _row(rows[0]) if rows else None
 
     async def of_project(self, project: int) -> list[DefinitionRow]:

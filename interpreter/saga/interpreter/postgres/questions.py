@@ -22,7 +22,7 @@ SELECT r.id, r.project, p.queue, r.definition, d.name, d.label, r.address, r.sta
                                              AND j.kind NOT IN ({IDLE_KINDS})) THEN 0 ELSE r.crashes END,
        saga.micros(r.created_at), saga.micros(r.closed_at),
        coalesce((SELECT max(j.seq) FROM saga.journal j WHERE j.run = r.id), 0), r.mbox,
-       r.parent, r.parent_ref, r.undoes, r.root, r.prepared
+       r.parent, r.parent_ref, r.undoes, r.root, r.prepared, coalesce(r.migrated, 0)
   FROM {{runs}}
   JOIN saga.pool p ON p.id = r.pool
   JOIN saga.definition d ON d.id = r.definition
@@ -149,8 +149,8 @@ def _id_at(moment: int) -> UUID:
 
 def _run_row(row: asyncpg.Record) -> RunRow:
     values: list[Any]
-    *values, parent, parent_ref, undoes, root, prepared = row
+    *values, parent, parent_ref, undoes, root, prepared, migrated = row
     values[7] = Status(values[7])
     values[9] = tuple(values[9] or ())
-    values += [None if parent is None else Parent(parent, parent_ref), undoes, root, prepared]
+    values += [None if parent is None else Parent(parent, parent_ref), undoes, root, prepared, migrated]
     return RunRow(*values)

@@ -23,6 +23,7 @@ from saga.interpreter.postgres.outbox import Outbox
 from saga.interpreter.postgres.permits import Permits
 from saga.interpreter.postgres.pools import Pools, pool_of, queue_name, task_name
 from saga.interpreter.postgres.questions import Questions
+from saga.interpreter.postgres.relocation import Relocation
 from saga.interpreter.postgres.removal import Removal
 from saga.interpreter.postgres.repeats import Repeats
 from saga.interpreter.postgres.schedules import Schedules
@@ -33,6 +34,7 @@ from saga.interpreter.store import (
     EVERY_RUN,
     Advanced,
     Batch,
+    Change,
     Claimed,
     DefinitionRow,
     Delivery,
@@ -80,6 +82,7 @@ class PostgresStore:
         self._transactions = Transactions(url, self._claims)
         self._permits = Permits(self._claims)
         self._removal = Removal(self._client)
+        self._relocation = Relocation(self._client, self._bell, self._pools)
         self._schedules = Schedules(self._client, self._bell, self._pools)
 
     @classmethod
@@ -151,6 +154,10 @@ class PostgresStore:
     async def latest(self, project: int, name: str) -> DefinitionRow | None:
         """See `Store.latest`."""
         return await self._definitions.latest(project, name)
+
+    async def labelled(self, project: int, name: str, label: str) -> DefinitionRow | None:
+        """See `Store.labelled`."""
+        return await self._definitions.labelled(project, name, label)
 
     async def definitions(self, project: int) -> list[DefinitionRow]:
         """See `Store.definitions`."""
@@ -351,6 +358,12 @@ class PostgresStore:
     async def undeliverable(self, row: OutboxRow, problem: str) -> None:
         """See `Store.undeliverable`."""
         await self._outbox.undeliverable(row, problem)
+
+    async def migrate(
+        self, change: Change, definition: DefinitionRow, queue: str, row: Row, outbox: Sequence[OutboxRow]
+    ) -> bool:
+        """See `Store.migrate`."""
+        return await self._relocation.migrate(change, definition, queue, row, outbox)
 
     # -- schedules
 

@@ -114,7 +114,7 @@ class Stage:
 
     async def beginning(self, run: RunRow) -> Beginning:
         """What a run began with."""
-        return await beginning_of(self._store, run)
+        return await beginning_of(self._store, self.definitions, run, ())
 
     async def undelivered(self, run: UUID) -> list[str]:
         """Why what a run sent could not be delivered."""
@@ -176,7 +176,9 @@ class Stage:
             began = self.loop.now()
             for claimed in await self._claimed(engine):
                 _, definition = await self.definitions.get(claimed.definition)
-                engine.adopt(claimed, definition, await beginning_of(self._store, claimed), began)
+                engine.adopt(
+                    claimed, definition, await beginning_of(self._store, self.definitions, claimed, claimed.rows), began
+                )
             await self._deliver()
             await self._takers.look(self.project, self._worker)
         except Fenced as problem:

@@ -24,6 +24,7 @@ from saga.interpreter.machine.events import (
     AttemptsLost,
     ChildEnded,
     Event,
+    Migrated,
     OperatorRequest,
     OutputRefused,
     Ref,
@@ -182,7 +183,8 @@ class _Teller:
         self._story = story
         steps = (*story.definition.steps, *story.definition.final_steps)
         self._conditional = {step.name for step in steps if step.when is not None}
-        self._state, wanted = beginning.state(story.definition)
+        past = beginning.past()
+        self._state, wanted = past.state, past.commands
         if beginning.rows:  # an undo run goes on where the ended one stopped: what was before is not its story
             self._met = {(name, mine.progress) for name, mine in _places(story.definition, self._state)}
         else:
@@ -231,6 +233,8 @@ class _Teller:
                     yield Line(event.at, _name(definition, ref), "lost", f"attempt {number}: its worker died")
             case SignalReceived():
                 yield Line(event.at, event.name, "signal", _and(self._stored(event.payload), self._fate(event.mseq)))
+            case Migrated():
+                yield Line(event.at, "run", "migrate", f"to version {event.new}")
             case OperatorRequest():
                 step = event.step if isinstance(event, StepSkipped | StepResolved) else "run"
                 yield Line(event.at, step, SPELLINGS[type(event)].word, event.reason)

@@ -1,0 +1,141 @@
+"""``saga migrate``: lets runs go on under another version of their saga."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import NamedTuple
+
+import click
+
+from saga.cli.addresses import find_run, project_here
+from saga.cli.exits import Exit
+from saga.cli.failures import usage
+from saga.cli.options import json_option, reason_option
+from saga.cli.screen import note, print_json
+from saga.cli.wiring import Here, execute, opened, operator
+from saga.cli.words import counted
+from saga.interpreter.client import NotNow, RunEnded
+from saga.interpreter.migration import Plan, plan, target_of
+from saga.interpreter.migration import migrate as carry_out
+from saga.interpreter.records import migration_record
+from saga.interpreter.status import Status
+from saga.interpreter.store import RunFilter, RunRow
+
+_OPEN = tuple(status for status in Status if not status.ended)
+_PAGE = 200
+_SAID = {
+    "new": "+ {} is new",
+    "gone": "- {} is gone",
+    "changed": "~ {} has changed",
+    "passed": "+ {} is passed over: the run is behind it",
+}
+
+
+class Wanted(NamedTuple):
+    """What is asked for."""
+
+    version: str
+    reason: str
+    is_dry: bool
+
+
+@click.command()
+@click.argument("run")
+@click.option("--to", "version", required=True, metavar="VERSION", help="Such as 3, 3+1f2e, or latest.")
+@click.option("--all", "everyone", is_flag=True, help="RUN is the name of a saga: all its open runs.")
+@click.option("--dry-run", "is_dry", is_flag=True, help="Only say what differs, and what stands in the way.")
+@reason_option(required=False)
+@json_option
+def migrate(run: str, version: str, everyone: bool, is_dry: bool, reason: str, as_json: bool) -> int:
+    """Let RUN go on under another version of its saga, or, with --all, all open runs of the saga RUN.
+
+    Only a run at rest can: one that waits, is paused, stuck, or between two attempts. What has started must be in that
+    version too, in the same blocks, with the same verb and the same undo; an open wait stays open, and its clock goes
+    on. New steps before the place where the run stands are passed over. Refused with all reasons (exit code 7; with
+    --all 1 if any run was refused).
+
+    \b
+    saga migrate o-1 --to 2 --dry-run
+    saga migrate checkout --all --to latest --reason "fraud check added"
+    """
+    wanted = Wanted(version, reason, is_dry)
+    return execute(_all(run, wanted, as_json) if everyone else _one(run, wanted, as_json))
+
+
+class Answer(NamedTuple):
+    """What came of it for one run."""
+
+    plan: Plan
+    done: bool = False
+    """It was migrated just now."""
+
+
+async def _one(address: str, wanted: Wanted, as_json: bool) -> int:
+    async with opened() as here:
+        run = await find_run(here, address)
+        found = await _try(here, run, wanted)
+    if as_json:
+        print_json(migration_record(found.plan, done=found.done))
+    else:
+        click.echo(_words(found))
+    return Exit.NOT_ALLOWED if found.plan.obstacles else Exit.DONE
+
+
+async def _all(saga: str, wanted: Wanted, as_json: bool) -> int:
+    async with opened() as here:
+        project = await project_here(here)
+        if project is None:
+            raise usage("this project has never had a run", "go into the folder of the project")
+        target = await target_of(here.client, project, saga, wanted.version)
+        found: list[Answer] = []
+        before = None
+        while page := await here.store.runs(RunFilter(project, saga, _OPEN, before=before), _PAGE):
+            before = page[-1].id
+            for run in page:
+                if run.definition == target.id:
+                    continue
+                with contextlib.suppress(RunEnded):  # since the page was read
+                    found.append(await _try(here, run, wanted))
+                    if not as_json:
+                        click.echo(_words(found[-1]))
+    refused = sum(bool(each.plan.obstacles) for each in found)
+    if as_json:
+        records = [migration_record(each.plan, done=each.done) for each in found]
+        print_json({"runs": records, "refused": refused})
+    elif not found:
+        note(f'no open run of "{saga}" has another version than {target.label}')
+    else:
+        note(_sum(len(found) - refused, refused, target.label, wanted))
+    return Exit.UNDONE if refused else Exit.DONE
+
+
+async def _try(here: Here, run: RunRow, wanted: Wanted) -> Answer:
+    """Migrates a run, if it is not only to be looked at and can be. Raises RunEnded."""
+    target = await target_of(here.client, run.project, run.saga, wanted.version)
+    found = await plan(here.client, run, target)
+    if wanted.is_dry or found.obstacles or found.is_there:
+        return Answer(found)
+    try:
+        return Answer(await carry_out(here.client, run, target, by=operator(), reason=wanted.reason), done=True)
+    except NotNow as problem:  # it has moved on since
+        why = str(problem).removeprefix(f"{run.address}: ")
+        return Answer(Plan(run, target, found.changes, [why]))
+
+
+def _words(found: Answer) -> str:
+    run, old, new = found.plan.run.address, found.plan.run.version, found.plan.target.label
+    if found.plan.is_there:
+        return f"{run}: has version {new} already"
+    if found.plan.obstacles:
+        head = f"{run}: cannot go on under version {new}"
+    elif found.done:
+        head = f"{run}: goes on under version {new} instead of {old}"
+    else:
+        head = f"{run}: could go on under version {new} instead of {old}"
+    said = [_SAID[change.kind].format(change.step) for change in found.plan.changes]
+    return "\n".join([head, *(f"  ! {problem}" for problem in found.plan.obstacles), *(f"  {line}" for line in said)])
+
+
+def _sum(well: int, refused: int, version: str, wanted: Wanted) -> str:
+    verb = "could go" if wanted.is_dry else "went"
+    return f"{counted(well, 'run')} {verb} over to version {version}" + (f", {refused} cannot" if refused else "")
