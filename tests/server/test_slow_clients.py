@@ -37,7 +37,7 @@ async def beginning(site: Site, text: bytes) -> Ends:
 async def end(ends: Ends) -> bytes:
     """What comes until the server closes."""
     reader, writer = ends
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         told = await reader.read()
     writer.close()
     return told
@@ -46,7 +46,7 @@ async def end(ends: Ends) -> bytes:
 async def first(ends: Ends) -> bytes:
     """What comes first."""
     reader, writer = ends
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         told = await reader.read(4096)
     writer.close()
     return told
@@ -91,7 +91,7 @@ async def test_a_reader_that_takes_nothing_is_given_up(site: Site) -> None:
         stuck.connect(("127.0.0.1", site.port))
         stuck.sendall(b"GET /docs HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 400)
         for wanted in (2, 1):  # it and the one that asks, then only the one that asks
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 while _metric(await site.ask("GET", "/metrics")) != wanted:
                     await asyncio.sleep(0.05)
 
