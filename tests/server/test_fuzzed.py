@@ -76,7 +76,7 @@ def test_with_and_without_a_token(site: Served, token: str, order: str, tmp_path
 
     done = walk(site, tmp_path, order, "--max-examples", "2", "-H", f"Authorization: {header}")
     assert done.returncode == 0, told(done)
-    assert site.get("/readyz").json == {"status": "ok"}
+    site.until_ready()
 
     before = run_apart(everything(site.environment["SAGA_DATABASE_URL"]))
     checks = "not_a_server_error,status_code_conformance,content_type_conformance"

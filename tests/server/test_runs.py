@@ -176,6 +176,7 @@ def test_definitions(site: Served) -> None:
 def test_health_and_metrics(site: Served, shop: Callable[..., str]) -> None:
     path = shop()
     site.post(f"{path}/signals/paid", {"amount": 5})
+    site.until_ready()
     assert site.get("/healthz").json == site.get("/readyz").json == {"status": "ok"}
     text = site.get("/metrics").body.decode()
     assert 'saga_http_requests_total{method="POST",route="/v1/runs",status="201"}' in text
