@@ -28,7 +28,7 @@ import pytest
 from saga.interpreter.postgres import upgrade
 
 COMMAND = [sys.executable, "-m", "saga.cli"]
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds after which a test gives up on a process."""
 
 

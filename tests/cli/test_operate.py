@@ -26,7 +26,7 @@ def waiting(saga):
 def test_cancel_waits_for_the_worker_to_undo(saga):
     running = saga.begin("run", "shop.yaml", "-i", "order_id=o-1", "-i", "amount=12.5")
     saga.until(running, "saga signal")
-    done = saga("cancel", "o-1", "--reason", "changed my mind")
+    done = saga("cancel", "o-1", "--reason", "changed my mind", "--wait", "60s")
     assert (done.code, done.out, done.err) == (0, "shop/o-1: cancelled, everything is undone\n", "")
     ran = saga.finish(running)
     assert (ran.code, ran.json["status"]) == (4, "cancelled")
@@ -60,7 +60,7 @@ def test_cancel_while_the_pivot_is_tried_is_pending_and_refused_once_it_has_pass
     saga.until(running, "cancel  ")
     assert saga("cancel", "o-1", "--wait", "0s").out == PENDING
     saga.let_go("charge")
-    refused = saga("cancel", "o-1", "--wait", "25s")
+    refused = saga("cancel", "o-1", "--wait", "60s")
     assert refused.code == 7
     saga.until(running, "await_delivery  waiting")
     late = saga("cancel", "o-1")

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from workshop import QUICK, Workshop, open_workshop
+from workshop import PATIENCE, QUICK, Workshop, open_workshop
 
 from saga.interpreter.client import Conflict, NotNow
 from saga.interpreter.machine.events import CancelRequested, TerminateRequested
@@ -93,7 +93,7 @@ async def know(workshop: Workshop, *texts: str) -> None:
 
 async def child_of(workshop: Workshop, run: RunRow, which: int = 0) -> RunRow:
     """The child, as soon as there is one."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while len(found := await workshop.store.children(run.id)) <= which:
             await asyncio.sleep(0.005)
     return found[which]
@@ -176,7 +176,7 @@ async def test_an_id_of_somebody_else_is_a_conflict(workshop: Workshop) -> None:
 async def test_a_child_that_nobody_knows_is_a_problem_until_it_is_registered(workshop: Workshop) -> None:
     async with workshop.working():
         run = await workshop.start(PARENT, key="k")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not (found := await workshop.store.undelivered(run.id)):
                 await asyncio.sleep(0.01)
         assert found == ['the child saga "child" is not registered: run or register it once']

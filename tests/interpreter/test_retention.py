@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from workshop import HEADER, Workshop, open_workshop
+from workshop import HEADER, PATIENCE, Workshop, open_workshop
 
 from saga.interpreter.keeping import Keep
 from saga.interpreter.memory import MemoryStore
@@ -41,7 +41,7 @@ async def test_a_worker_removes_by_age_and_by_saga(workshop: Workshop) -> None:
             await workshop.until(run, "completed")
     left = await workshop.start(TEXT, key="open")
     async with workshop.working(settings, actions=False):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while len(await workshop.store.runs()) > 2:
                 await asyncio.sleep(0.01)
     assert {run.id for run in await workshop.store.runs()} == {kept.id, left.id}

@@ -194,10 +194,10 @@ class Desk:
         admin = {"Authorization": self._tokens["admin"]}
         for number in ("o-1", "o-2"):
             body = {"saga": "shop", "input": {"order_id": number, "amount": 5}}
-            assert site.post("/v1/runs?wait=20s", body, **admin).status == 201
+            assert site.post("/v1/runs?wait=60s", body, **admin).status == 201
         assert site.post(f"{ENDED}/terminate", {"reason": "over"}, **admin).status == 202
-        assert site.get(f"{ENDED}?wait=20s&until=end", **admin).json["status"] == "terminated"
-        assert site.post("/v1/runs?wait=20s", {"saga": "stuck", "input": {"id": "s-1"}}, **admin).status == 201
+        assert site.get(f"{ENDED}?wait=60s&until=end", **admin).json["status"] == "terminated"
+        assert site.post("/v1/runs?wait=60s", {"saga": "stuck", "input": {"id": "s-1"}}, **admin).status == 201
         assert site.post("/v1/runs", {"saga": "box", "id": "b-9"}, Idempotency_Key="used", **admin).status == 201
 
     def _token(self, scope: str) -> str:

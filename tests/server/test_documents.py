@@ -108,6 +108,6 @@ def test_only_serving_imports_the_server(tmp_path: Path) -> None:
     )
     for arguments in (["--help"], ["validate", str(Path(__file__).parent / "project" / "shop.yaml")]):
         done = subprocess.run(
-            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=os.environ, timeout=60
+            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=os.environ, timeout=180
         )
         assert done.stdout.splitlines()[-1] == "[]", done

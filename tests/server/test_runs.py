@@ -22,7 +22,7 @@ def test_a_start_answers_where_the_run_is_and_the_same_start_finds_it(site: Serv
 
 
 def test_wait_answers_when_the_run_has_come_to_rest(site: Served, order: str) -> None:
-    answer = site.post("/v1/runs?wait=20s", {"saga": "shop", "input": {"order_id": order, "amount": 5}})
+    answer = site.post("/v1/runs?wait=60s", {"saga": "shop", "input": {"order_id": order, "amount": 5}})
     assert answer.json["status"] == "waiting"
     assert answer.json["business_status"] == "reserved"
     assert answer.json["waiting_for"] == ["paid"]
@@ -37,7 +37,7 @@ def test_wait_until_the_end_answers_when_its_time_is_over(site: Served, shop: Ca
 def test_the_whole_way_and_a_long_poll_that_sees_its_end(site: Served, shop: Callable[..., str]) -> None:
     path = shop()
     with ThreadPoolExecutor() as threads:
-        ending = threads.submit(site.get, f"{path}?wait=30s&until=end")
+        ending = threads.submit(site.get, f"{path}?wait=60s&until=end")
         paid = site.post(f"{path}/signals/paid", {"amount": 5})
         assert (paid.status, paid.json["answer"], paid.json["worked_on"]) == (202, "accepted", True)
         delivered = site.post(f"{path}/signals/delivered", {"tracking": "T-1"})
@@ -58,7 +58,7 @@ def test_the_whole_way_and_a_long_poll_that_sees_its_end(site: Served, shop: Cal
 def test_history_comes_in_pages_and_can_be_waited_for(site: Served, shop: Callable[..., str]) -> None:
     path = shop()
     with ThreadPoolExecutor() as threads:
-        later = threads.submit(site.get, f"{path}/history?after=1&wait=30s")
+        later = threads.submit(site.get, f"{path}/history?after=1&wait=60s")
         site.post(f"{path}/signals/paid", {"amount": 5})
         assert later.result().json["events"][0]["event"] == "signal"
     page = site.get(f"{path}/history?limit=1").json
@@ -94,7 +94,7 @@ def test_pause_and_resume(site: Served, shop: Callable[..., str]) -> None:
     )
     site.post(f"{path}/signals/paid", {"amount": 5})
     assert site.post(f"{path}/resume").status == 202
-    assert site.get(f"{path}/history?after=3&wait=20s").json["events"] != []
+    assert site.get(f"{path}/history?after=3&wait=60s").json["events"] != []
 
 
 def test_cancel_undoes_and_an_ended_run_takes_no_request(site: Served, shop: Callable[..., str]) -> None:
@@ -122,7 +122,7 @@ def test_a_stuck_run_is_retried_and_resolved(site: Served, order: str) -> None:
     run = site.get(path).json
     assert (run["status"], run["problem"]["step"], run["problem"]["code"]) == ("stuck", "first", "no_way")
     assert site.post(f"{path}/retry", {"reason": "try"}).status == 202
-    assert site.get(f"{path}/history?after={run['seq']}&wait=20s").json["events"][0]["event"] == "retry"
+    assert site.get(f"{path}/history?after={run['seq']}&wait=60s").json["events"][0]["event"] == "retry"
     site.until_status(path, "stuck")
     assert site.post(f"{path}/steps/second/skip", {"reason": "x"}).code == "not_now"
     assert site.post(f"{path}/steps/frist/skip", {"reason": "x"}).json["hint"] == 'did you mean "first"?'
@@ -176,6 +176,7 @@ def test_definitions(site: Served) -> None:
 def test_health_and_metrics(site: Served, shop: Callable[..., str]) -> None:
     path = shop()
     site.post(f"{path}/signals/paid", {"amount": 5})
+    site.until_ready()
     assert site.get("/healthz").json == site.get("/readyz").json == {"status": "ok"}
     text = site.get("/metrics").body.decode()
     assert 'saga_http_requests_total{method="POST",route="/v1/runs",status="201"}' in text

@@ -244,7 +244,7 @@ async def test_a_changed_saga_serves_its_new_webhooks(site: Site) -> None:
     await site.start("o-1")
     text = SAGA.replace("/webhooks/payment", "/webhooks/payment2").replace("version: 1\n", "version: 2\n")
     await site.client.definitions.register(site.project, load(text, "shop.yaml"))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not await site.house.hooks.at("/webhooks/payment2"):
             await asyncio.sleep(0.05)
     assert (await deliver(site, "payment", PAID)).status == 202

@@ -7,7 +7,7 @@ import random
 
 import asyncpg
 import pytest
-from store_world import HOUR, PostgresWorld, row, signal
+from store_world import HOUR, PATIENCE, PostgresWorld, row, signal
 
 from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.columns import Query
@@ -220,7 +220,7 @@ async def test_signals_at_random_moments_while_runs_park_and_end(postgres_world:
             answers = await dice.choice(stores).send(batch)
             assert {answer.answer for answer in answers} == {"accepted"}
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(send(), *(work(*pair) for pair in zip(stores, workers, strict=True)))
     for run in runs:
         assert [kept.data for kept in await world.store.journal(run)] == [str(number) for number in range(WANTED)]
