@@ -193,7 +193,7 @@ class MemoryStore(MemoryQuestions):
         run.change(change, self._tables.clock())
         if run.due is not None:
             self._tables.schedule(run)
-            self._ring_for(run.project, run.queue)
+            self._ring_for(run.project, run.queue, self._rings)
         return True
 
     # -- as a worker
