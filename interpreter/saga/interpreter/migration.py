@@ -98,7 +98,10 @@ async def _look(client: Client, run: RunRow, target: DefinitionRow) -> _Look:
     at = max(await client.store.now(), state.clock)
     if target.id == run.definition:
         return _Look(Plan(run, target, [], []), story, after, at)
-    problems = [*_not_at_rest(story), *obstacles(before, after, state, at)]
+    if run.undoes is not None:
+        problems = ["it is an undo run, which goes by the text of the run that it undoes"]
+    else:
+        problems = [*_not_at_rest(story), *obstacles(before, after, state, at)]
     return _Look(Plan(run, target, changes(before, after, state), problems), story, after, at)
 
 
@@ -114,8 +117,6 @@ def _not_at_rest(story: Story) -> list[str]:
         found.append(_LOST)
     if run.mbox != seen:
         found.append("it has messages that no worker has read yet")
-    if run.undoes is not None:
-        found.append("it is an undo run, which goes by the text of the run that it undoes")
     return found
 
 
