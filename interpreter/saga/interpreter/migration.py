@@ -49,13 +49,13 @@ class Plan:
 
 
 async def target_of(client: Client, project: int, saga: str, version: str) -> DefinitionRow:
-    """The definition that is shown as that version, or the ``latest``. Raises UnknownVersion."""
-    store = client.store
-    found = await (store.latest(project, saga) if version == LATEST else store.labelled(project, saga, version))
+    """The definition that is shown as that version, or the ``latest``. Raises UnknownSaga, UnknownVersion."""
+    latest, _ = await client.deployed(project, saga)
+    found = latest if version == LATEST else await client.store.labelled(project, saga, version)
     if found is None:
         raise UnknownVersion(
             f'saga "{saga}" has no version {version}',
-            "a worker registers the files of its project when it begins; latest is the one that was registered last",
+            f"its latest is {latest.label}; a worker registers the files of its project when it begins",
         )
     return found
 
