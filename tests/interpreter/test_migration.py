@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from workshop import HEADER, QUICK, Workshop, open_workshop
 
+from saga.interpreter.beginning import beginning_of, text_at
 from saga.interpreter.client import NotNow, RunEnded
 from saga.interpreter.machine.events import (
     CancelRequested,
@@ -21,8 +22,12 @@ from saga.interpreter.machine.events import (
 from saga.interpreter.memory import MemoryStore
 from saga.interpreter.migration import Plan, UnknownVersion, migrate, plan, target_of
 from saga.interpreter.postgres import PostgresStore
+from saga.interpreter.records import event_record
 from saga.interpreter.store import DefinitionRow, RunRow
+from saga.interpreter.timeline import Timeline
 from saga.schema.loader import load
+
+HOUR = 3_600_000_000
 
 OLD = (
     HEADER
@@ -325,3 +330,292 @@ async def test_a_run_whose_last_steps_are_gone_ends(workshop: Workshop) -> None:
     assert found.obstacles == ['"ship" has started, and version 2 has no such step']
     await workshop.client.operate(run, StepSkipped(0, 0, "me", "enough", step="ship"))
     assert (await ended(workshop, run, pay=False)).status.word == "completed"
+
+
+# -- clocks of waits, groups and runs
+
+
+def clocked(wait: str, more: str = "continue") -> str:
+    """A run that waits so, and what follows a timeout."""
+    body = "" if "never" in wait else f", on_timeout: {more}"
+    return (
+        HEADER
+        + QUICK
+        + f"signals: {{go: {{payload: {{}}}}}}\nsteps:\n  hold: {{wait: {wait}{body}, compensate: none}}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "hours"),
+    [
+        ("{signal: go, timeout: 2h}", "{signal: go, timeout: 5h}", 2),  # one that runs keeps its time
+        ("{signal: go, timeout: never}", "{signal: go, timeout: 5h}", 5),  # one that is new begins now
+        ("{signal: go, timeout: 2h}", "{signal: go, timeout: never}", None),  # one that is gone stops
+    ],
+)
+async def test_clocks(workshop: Workshop, old: str, new: str, hours: int | None) -> None:
+    run = await waiting(workshop, clocked(old))
+    run = await moved(workshop, run, clocked(new).replace("version: 1", "version: 2"))
+    now = await workshop.store.now()
+    assert run.status.word == "waiting"
+    assert (run.due is None) if hours is None else 0 <= now + hours * HOUR - (run.due or 0) < HOUR // 2
+    async with workshop.working():
+        await workshop.client.signal(run, "go", {})
+        await workshop.until(run, "completed")
+
+
+async def test_a_clock_in_addition_rings(workshop: Workshop) -> None:
+    run = await waiting(workshop, clocked("{signal: go, timeout: never}"))
+    text = clocked("{signal: go, timeout: 50ms}", "{fail: late}").replace("version: 1", "version: 2")
+    run = await moved(workshop, run, text)
+    assert (await ended(workshop, run, pay=False)).outcome == "late"
+
+
+async def test_a_clock_that_cannot_be_set_stands_in_the_way(workshop: Workshop) -> None:
+    run = await waiting(workshop, clocked("{signal: go, timeout: never}"))
+    text = clocked('{signal: go, timeout: "${{ input.two }}"}').replace("version: 1", "version: 2")
+    found = await looked_at(workshop, run, text)
+    assert found.obstacles == [
+        'a clock that version 2 has in addition cannot be set: "ok" is not a duration; '
+        "write such as 500ms, 30s, 5m, 12h, 30d or 1h30m"
+    ]
+
+
+async def test_a_deadline_in_addition_counts_from_now_on(workshop: Workshop) -> None:
+    run = await waiting(workshop)
+    text = NEW.replace("signals:", "deadline: 2h\nsignals:")
+    run = await moved(workshop, run, text)
+    assert run.due is not None
+    assert 0 <= await workshop.store.now() + 2 * HOUR - run.due < HOUR // 2
+    assert (await moved(workshop, run, NEW.replace("version: 2", "version: 3"))).due != run.due
+
+
+# -- where a run stands
+
+
+async def test_in_the_branch_of_a_switch(workshop: Workshop) -> None:
+    text = OLD.replace(
+        "  pay:",
+        "  route:\n    switch:\n      a: {when: 2 > 1, steps: {ask: {wait: {signal: late, timeout: never}, "
+        "compensate: none}}}\n      else: continue\n  pay:",
+    )
+    run = await waiting(workshop, text)
+    new = text.replace("version: 1", "version: 2")
+    assert (await looked_at(workshop, run, new.replace("      a: {", "      b: {"))).obstacles == [
+        '"route" has taken the branch "a", which version 2 does not have',
+        '"ask" has started, and stands in another block in version 2',
+    ]
+    run = await moved(workshop, run, new.replace("  reserve:", "  greet: {call: act.do, compensate: none}\n  reserve:"))
+    async with workshop.working():
+        await workshop.client.signal(run, "late", {})
+        await workshop.client.signal(run, "paid", {"amount": 1})
+        await workshop.until(run, "completed")
+    assert workshop.calls() == ["reserve", "ship"]
+
+
+async def test_in_the_middle_of_undoing(workshop: Workshop) -> None:
+    text = OLD.replace("compensate: {call: act.undo}", 'compensate: {call: act.undo, with: {how: "${{ input.undo }}"}}')
+    text = text.replace("reserve:", "first: {call: act.do, compensate: {call: act.undo}}\n  reserve:")
+    run = await waiting(workshop, text.replace("steps:", "compensation: {stuck_after: 1ms}\nsteps:"), undo="reject")
+    async with workshop.working():
+        await workshop.client.operate(run, CancelRequested(0, 0, "me", "no more"))
+        await workshop.until(run, "stuck")
+    new = text.replace("version: 1", "version: 2").replace(
+        "  first:", "  greet: {call: act.do, compensate: none}\n  first:"
+    )
+    gone = new.replace("  first: {call: act.do, compensate: {call: act.undo}}\n", "")
+    assert (await looked_at(workshop, await again(workshop, run), gone)).obstacles == [
+        '"first" has started, and version 2 has no such step'
+    ]
+    run = await moved(workshop, await again(workshop, run), new)
+    assert (run.status.word, run.problem is not None) == ("stuck", True)
+    await workshop.client.operate(run, StepSkipped(0, 0, "me", "by hand", step="reserve"))
+    assert (await ended(workshop, run, pay=False)).outcome == "cancelled"
+    assert workshop.calls() == ["first", "reserve", "undo reserve", "undo first"]
+
+
+async def test_between_two_attempts(workshop: Workshop) -> None:
+    text = OLD.replace("ship: {", "ship: {retry: {first_delay: 50s, jitter: none}, ")
+    run = await waiting(workshop, text, two="once")
+    async with workshop.working():
+        await workshop.client.signal(run, "paid", {"amount": 1})
+        run = await rests(workshop, run, 3)
+    due = run.due
+    run = await moved(workshop, run, text.replace("version: 1", "version: 2"))
+    assert (run.due, run.status.word) == (due, "running")
+
+
+async def test_a_run_that_lacks_an_action_is_helped_by_a_new_version(workshop: Workshop) -> None:
+    wrong = OLD.replace("ship: {call: act.do", "ship: {call: act.dp")
+    run = await waiting(workshop, wrong)
+    async with workshop.working():
+        await workshop.client.signal(run, "paid", {"amount": 1})
+        await workshop.until(run, "stuck")
+    run = await moved(workshop, await again(workshop, run), NEW)
+    assert (run.hold, run.problem) == (None, None)
+    assert (await ended(workshop, run, pay=False)).status.word == "completed"
+    assert workshop.calls() == ["reserve", "ship"]
+
+
+async def test_a_pivot_that_was_passed_stays_the_only_one(workshop: Workshop) -> None:
+    text = OLD.replace("compensate: {call: act.undo}", "compensate: impossible, pivot: true")
+    text = text.replace("{fail: timeout}", "continue").replace(", compensate: none", "")
+    run = await waiting(workshop, text)
+    new = text.replace("version: 1", "version: 2")
+    ahead = new.replace("ship: {", "ship: {pivot: true, compensate: impossible, ")
+    ahead = ahead.replace(", pivot: true}\n  pay", "}\n  pay").replace(
+        "compensate: impossible}\n  pay", "compensate: none}\n  pay"
+    )
+    assert (await looked_at(workshop, run, ahead)).obstacles == [
+        '"reserve" has started, and is undone in another way in version 2',
+        '"reserve" has started, and is no pivot in version 2',
+        'the run has passed its pivot, and version 2 has "ship" as one ahead of it',
+    ]
+    assert (await ended(workshop, await moved(workshop, run, new))).status.word == "completed"
+
+
+# -- families and others
+
+
+async def test_a_parent_and_its_child(workshop: Workshop) -> None:
+    young = OLD.replace("name: shop", "name: young")
+    text = (
+        HEADER
+        + QUICK
+        + """
+steps:
+  grow: {saga: young, with: {key: kid}, compensate: child}
+  bye: {call: act.do, compensate: none}
+"""
+    )
+    await registered(workshop, young)
+    async with workshop.working():
+        run = await workshop.start(text, key="o-1")
+        child = (await workshop.until(run, "waiting")) and await child_of(workshop, run)
+        await workshop.until(child, "waiting")
+        run, child = await rests(workshop, run, 0), await rests(workshop, child, 1)
+    new = text.replace("version: 1", "version: 2")
+    before = new.replace("  grow:", "  greet: {call: act.do, compensate: none}\n  grow:")
+    assert (await looked_at(workshop, run, before)).obstacles == [
+        '"grow" has a child run, which answers by its place in the file, and version 2 has it at another'
+    ]
+    run = await moved(workshop, run, new.replace("  bye:", "  more: {call: act.do, compensate: none}\n  bye:"))
+    child = await moved(workshop, child, young.replace("version: 1", "version: 2"))
+    async with workshop.working():
+        await workshop.client.signal(child, "paid", {"amount": 1})
+        await workshop.until(run, "completed")
+    assert workshop.calls() == ["reserve", "ship", "more", "bye"]
+    undone = (await workshop.client.undo(await again(workshop, run), "me", "all back")).run
+    async with workshop.working():
+        await workshop.until(undone, "compensated", "completed")
+    assert workshop.calls()[4:] == ["undo reserve"]
+
+
+async def child_of(workshop: Workshop, run: RunRow) -> RunRow:
+    async with asyncio.timeout(20):
+        while not (found := await workshop.store.children(run.id)):
+            await asyncio.sleep(0.005)
+    return found[0]
+
+
+async def test_a_completed_run_that_was_migrated_is_undone_under_both_texts(workshop: Workshop) -> None:
+    run = await waiting(workshop)
+    text = NEW.replace("  reserve:", "  greet: {call: act.do, compensate: none}\n  reserve:")
+    text = text.replace("  ship:", "  pack: {call: act.do, compensate: {call: act.undo}}\n  ship:")
+    run = await ended(workshop, await moved(workshop, run, text))
+    undone = (await workshop.client.undo(run, "me", "all back")).run
+    assert (await looked_at(workshop, undone, OLD)).obstacles == [
+        "it is an undo run, which goes by the text of the run that it undoes"
+    ]
+    async with workshop.working():
+        await workshop.until(undone, "compensated", "completed")
+    assert workshop.calls() == ["reserve", "pack", "ship", "undo pack", "undo reserve"]
+    timeline = Timeline(
+        await beginning_of(workshop.store, workshop.client.definitions, await again(workshop, undone), [])
+    )
+    assert timeline.definition.version == 2
+
+
+# -- others at the same time
+
+
+async def test_two_at_once(workshop: Workshop) -> None:
+    run = await waiting(workshop)
+    target = await registered(workshop, NEW)
+    asked = [migrate(workshop.client, run, target, by=f"me {n}", reason="") for n in range(5)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    refused = [answer for answer in answers if not isinstance(answer, Plan)]
+    assert len(refused) == 4
+    assert {str(problem) for problem in refused} == {"shop/o-1: it has moved on in this moment"}
+    assert (await again(workshop, run)).seq == 2
+    assert (await ended(workshop, run)).status.word == "completed"
+
+
+async def test_while_signals_rain_none_is_lost_and_it_is_migrated_once(workshop: Workshop) -> None:
+    run = await waiting(workshop)
+    target = await registered(workshop, NEW)
+
+    async def try_on() -> int:
+        for attempt in range(500):
+            try:
+                await migrate(workshop.client, await again(workshop, run), target, by="me", reason="")
+            except NotNow:
+                await asyncio.sleep(0.002)
+            else:
+                return attempt
+        raise AssertionError("never at rest")
+
+    async def rain() -> None:
+        for _ in range(20):
+            await workshop.client.signal(run, "late", {})
+
+    async with workshop.working():
+        await asyncio.gather(try_on(), rain())
+    assert (await ended(workshop, run)).status.word == "completed"
+    kinds = [type(event).__name__ for _, event in (await workshop.story(run)).events]
+    assert (kinds.count("Migrated"), kinds.count("SignalReceived")) == (1, 21)
+
+
+async def test_a_worker_that_died_with_the_run_in_hand(workshop: Workshop) -> None:
+    store, project = workshop.store, workshop.project
+    run = await waiting(workshop)
+    dead = await store.enlist(project, ["default"], None, "host", 1, 1000)
+    await worked_for(lambda: store.claim_one(dead, run.id))
+    assert (await looked_at(workshop, await again(workshop, run), NEW)).obstacles[0].startswith("it is being worked on")
+    heir = await store.enlist(project, ["default"], None, "host", 2, HOUR)
+    await worked_for(lambda: store.sweep(heir))
+    new = await registered(workshop, NEW)
+    with pytest.raises(NotNow) as refused:
+        await migrate(workshop.client, await again(workshop, run), new, by="me", reason="")
+    said = "shop/o-1: its worker has died with it in hand: it can be migrated once another one has taken it up"
+    assert str(refused.value) == said
+    assert (await ended(workshop, run)).version == "1"
+
+
+async def worked_for(ask: Callable[[], Awaitable[object]]) -> None:
+    """Asks until there is an answer."""
+    async with asyncio.timeout(20):
+        while not await ask():
+            await asyncio.sleep(0.01)
+
+
+# -- telling
+
+
+async def test_the_story_calls_steps_as_they_were_called(workshop: Workshop) -> None:
+    run = await waiting(workshop)
+    text = NEW.replace("  reserve:", "  greet: {call: act.do, compensate: none}\n  reserve:")
+    run = await ended(workshop, await moved(workshop, run, text))
+    rows = await workshop.store.journal(run.id)
+    timeline = Timeline(await beginning_of(workshop.store, workshop.client.definitions, run, rows))
+    for row in rows:
+        timeline.feed(row)
+    said = [(record["event"], record.get("step")) for record in map(event_record, timeline.entries)]
+    assert said == [("ok", "reserve"), ("migrate", None), ("signal", None), ("ok", "ship")]
+    tried = {
+        timeline.definition.node(place.step).name: len(timeline.track(place).tries) for place, _ in timeline.places()
+    }
+    assert tried == {"greet": 0, "reserve": 1, "pay": 0, "pay.on_timeout": 0, "ship": 1}
+    for row in rows:
+        then = await text_at(workshop.store, workshop.client.definitions, run, row.seq)
+        assert then.version == (1 if row.seq == 1 else 2), row.seq

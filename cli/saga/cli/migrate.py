@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 import click
 
-from saga.cli.addresses import find_run, project_here
+from saga.cli.addresses import find_run, project_here, who_works
 from saga.cli.exits import Exit
 from saga.cli.failures import usage
 from saga.cli.options import json_option, reason_option
 from saga.cli.screen import note, print_json
 from saga.cli.wiring import Here, execute, opened, operator
 from saga.cli.words import counted
-from saga.interpreter.client import NotNow, RunEnded
+from saga.interpreter.client import NotNow, RunEnded, UnknownRun
 from saga.interpreter.migration import Plan, plan, target_of
 from saga.interpreter.migration import migrate as carry_out
 from saga.interpreter.records import migration_record
@@ -22,6 +22,7 @@ from saga.interpreter.status import Status
 from saga.interpreter.store import RunFilter, RunRow
 
 _OPEN = tuple(status for status in Status if not status.ended)
+_AT_WORK = (Status.RUNNING, Status.COMPENSATING)
 _PAGE = 200
 _SAID = {
     "new": "+ {} is new",
@@ -66,18 +67,28 @@ class Answer(NamedTuple):
     """What came of it for one run."""
 
     plan: Plan
-    done: bool = False
-    """It was migrated just now."""
+    after: RunRow | None = None
+    """The run as it was right after, if it was migrated."""
+
+    @property
+    def done(self) -> bool:
+        """It was migrated just now."""
+        return self.after is not None
 
 
 async def _one(address: str, wanted: Wanted, as_json: bool) -> int:
     async with opened() as here:
-        run = await find_run(here, address)
+        try:
+            run = await find_run(here, address)
+        except UnknownRun:
+            await _is_a_saga(here, address, wanted)
+            raise
         found = await _try(here, run, wanted)
-    if as_json:
-        print_json(migration_record(found.plan, done=found.done))
-    else:
-        click.echo(_words(found))
+        if as_json:
+            print_json(migration_record(found.plan, done=found.done))
+        else:
+            click.echo(_words(found))
+        await _say_who(here, [found])
     return Exit.NOT_ALLOWED if found.plan.obstacles else Exit.DONE
 
 
@@ -98,6 +109,7 @@ async def _all(saga: str, wanted: Wanted, as_json: bool) -> int:
                     found.append(await _try(here, run, wanted))
                     if not as_json:
                         click.echo(_words(found[-1]))
+        await _say_who(here, found)
     refused = sum(bool(each.plan.obstacles) for each in found)
     if as_json:
         records = [migration_record(each.plan, done=each.done) for each in found]
@@ -116,10 +128,30 @@ async def _try(here: Here, run: RunRow, wanted: Wanted) -> Answer:
     if wanted.is_dry or found.obstacles or found.is_there:
         return Answer(found)
     try:
-        return Answer(await carry_out(here.client, run, target, by=operator(), reason=wanted.reason), done=True)
+        done = await carry_out(here.client, run, target, by=operator(), reason=wanted.reason)
+        return Answer(done, await here.store.run(run.id))
     except NotNow as problem:  # it has moved on since
         why = str(problem).removeprefix(f"{run.address}: ")
         return Answer(Plan(run, target, found.changes, [why]))
+
+
+async def _is_a_saga(here: Here, name: str, wanted: Wanted) -> None:
+    """Says so where a saga was named and all its runs may be meant."""
+    project = await project_here(here)
+    if project is not None and await here.store.latest(project, name) is not None:
+        command = f"saga migrate {name} --all --to {wanted.version}"
+        raise usage(f'there is no run "{name}"; it is a saga', f"for all its open runs: `{command}`")
+
+
+async def _say_who(here: Here, found: list[Answer]) -> None:
+    """Where runs are due and nobody works on them."""
+    due = [each.after for each in found if each.after is not None and each.after.status in _AT_WORK]
+    if not due:
+        return
+    works, command = await who_works(here, due[0])
+    if not works:
+        whom = "this run" if len(due) == 1 else "these runs"
+        note(f"nobody is working on {whom}; to work on {'it' if len(due) == 1 else 'them'}:  {command}")
 
 
 def _words(found: Answer) -> str:

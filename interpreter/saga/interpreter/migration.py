@@ -49,13 +49,13 @@ class Plan:
 
 
 async def target_of(client: Client, project: int, saga: str, version: str) -> DefinitionRow:
-    """The definition that is shown as that version, or the ``latest``. Raises UnknownVersion."""
-    store = client.store
-    found = await (store.latest(project, saga) if version == LATEST else store.labelled(project, saga, version))
+    """The definition that is shown as that version, or the ``latest``. Raises UnknownSaga, UnknownVersion."""
+    latest, _ = await client.deployed(project, saga)
+    found = latest if version == LATEST else await client.store.labelled(project, saga, version)
     if found is None:
         raise UnknownVersion(
             f'saga "{saga}" has no version {version}',
-            "a worker registers the files of its project when it begins; latest is the one that was registered last",
+            f"its latest is {latest.label}; a worker registers the files of its project when it begins",
         )
     return found
 
@@ -98,7 +98,10 @@ async def _look(client: Client, run: RunRow, target: DefinitionRow) -> _Look:
     at = max(await client.store.now(), state.clock)
     if target.id == run.definition:
         return _Look(Plan(run, target, [], []), story, after, at)
-    problems = [*_not_at_rest(story), *obstacles(before, after, state, at)]
+    if run.undoes is not None:
+        problems = ["it is an undo run, which goes by the text of the run that it undoes"]
+    else:
+        problems = [*_not_at_rest(story), *obstacles(before, after, state, at)]
     return _Look(Plan(run, target, changes(before, after, state), problems), story, after, at)
 
 
@@ -114,8 +117,6 @@ def _not_at_rest(story: Story) -> list[str]:
         found.append(_LOST)
     if run.mbox != seen:
         found.append("it has messages that no worker has read yet")
-    if run.undoes is not None:
-        found.append("it is an undo run, which goes by the text of the run that it undoes")
     return found
 
 

@@ -291,8 +291,8 @@ def _done_by_others(step: Step, other: Step, mine: StepState, name: str, version
     if step.action is not None and other.action is not None and not other.action.remote:
         yield f'"{name}" was offered to others, and is no task in {version}'
     elif step.index != other.index:
-        who = "has a child run" if step.child is not None else "was offered to others"
-        yield f'"{name}" {who}, who answer by its place in the file, and {version} has it at another'
+        who = "has a child run, which answers" if step.child is not None else "was offered to others, who answer"
+        yield f'"{name}" {who} by its place in the file, and {version} has it at another'
 
 
 def _other_wait(step: Step, other: Step, name: str, version: str) -> Iterator[str]:
