@@ -145,6 +145,50 @@ def test_what_cannot_be_is_refused_with_the_reason(waiting, arguments, code, mes
     assert waiting("show", "o-1", "--json").json["status"] == "waiting"
 
 
+def test_retry_of_one_step_leaves_what_is_stuck_elsewhere(saga):
+    saga.write(
+        "sides.yaml",
+        """
+saga: v1
+name: sides
+version: 1
+id: ${{ input.id }}
+input: {id: {type: string}}
+compensation: {order: graph}
+steps:
+  both:
+    parallel:
+      left:
+        steps:
+          left:
+            call: work.do
+            with: {name: left}
+            compensate: {call: work.undo, with: {name: left, fails: left}}
+      right:
+        steps:
+          right:
+            call: work.do
+            with: {name: right}
+            compensate: {call: work.undo, with: {name: right, fails: right}}
+  last: {call: work.do, with: {name: last, fails: last}, compensate: none}
+""",
+    )
+    saga("run", "sides.yaml", "-i", "id=s-1")
+    shown = saga("show", "s-1").err
+    assert "  saga retry sides/s-1 left\n  saga skip sides/s-1 left " in shown
+    assert "  saga retry sides/s-1 right\n  saga skip sides/s-1 right " in shown
+    assert "`saga retry sides/s-1` tries all of them again" in shown
+    assert saga("retry", "s-1", "left").out == "sides/s-1: it tries left again\n"
+    saga.work()
+    tried = {each["step"]: len(each["undo"]["attempts"]) for each in saga("show", "s-1", "--json").json["steps"][1:3]}
+    assert tried == {"left": 2, "right": 1}
+    refused = saga("retry", "s-1", "last")
+    assert (refused.code, refused.err.splitlines()[0]) == (
+        7,
+        'error: sides/s-1: "last" is not stuck; stuck is: right, left',
+    )
+
+
 async def test_retry_wakes_a_run_whose_workers_kept_dying(saga, rows):
     saga("run", "steps.yaml", "-i", "id=r-1", "--detach")
     problem = '{"code": "crashing", "message": "its worker died 5 times without progress"}'

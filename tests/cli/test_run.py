@@ -158,7 +158,7 @@ def test_a_wait_prints_the_very_line_that_ends_it(saga):
     line = said.splitlines()[-1].strip()
     assert line == "saga signal shop/o-1 paid -p amount=12.5 -p method=card"
     assert saga(*line.split()[1:]).out == "accepted\n"
-    assert "saga signal shop/o-1 delivered -p tracking=tracking" in saga.until(running, "shop/o-1 delivered")
+    assert "saga signal shop/o-1 delivered -p tracking=tracking-1" in saga.until(running, "shop/o-1 delivered")
     assert saga("signal", "o-1", "delivered", "-p", "tracking=t-1").out == "accepted\n"
     done = saga.finish(running)
     assert done.code == 0

@@ -18,7 +18,7 @@ def test_the_live_view_shows_the_steps_and_ends_with_the_output(saga, terminal):
     assert re.search(r"◦ charge +pivot", seen)
     assert "\x1b[" in shown.raw
     assert saga("signal", "o-1", "paid", "-p", "amount=1", "-p", "method=card").out == "accepted\n"
-    shown.until("saga signal shop/o-1 delivered -p tracking=tracking")
+    shown.until("saga signal shop/o-1 delivered -p tracking=tracking-1")
     saga("signal", "o-1", "delivered", "-p", "tracking=t-1")
     seen = shown.until('"status": "delivered"')
     assert "✓ shop/o-1  completed · delivered" in seen

@@ -78,6 +78,7 @@ GROUPS: dict[str, list[Case]] = {
         Case("a parameter given twice", "GET", "/v1/runs?saga=a&saga=b"),
         Case("a status that is none", "GET", "/v1/runs?status=done"),
         Case("a page that is too large", "GET", "/v1/runs?limit=201"),
+        Case("a position that is none", "GET", "/v1/emitted?after=-1"),
         Case("a limit that is no number", "GET", "/v1/runs?limit=ten"),
         Case("a cursor that is none", "GET", "/v1/runs?cursor=1"),
         Case("a label without a value", "GET", "/v1/runs?label=customer"),
@@ -137,6 +138,7 @@ GROUPS: dict[str, list[Case]] = {
     "Operators": [
         post("an ended run", f"{ENDED}/cancel", {}),
         post("a run that is not stuck", f"{RUN}/retry", {}),
+        post("a retry of a step that is not stuck", f"{STUCK}/retry", {"step": "second"}),
         post("a run that is not paused", f"{RUN}/resume", {}),
         post("no reason", f"{RUN}/terminate", {}),
         post("an empty reason", f"{RUN}/terminate", {"reason": ""}),

@@ -24,10 +24,10 @@ include-name = ["POST /v1/runs", "POST /v1/runs/{{saga}}/{{id}}/signals/{{signal
 checks.positive_data_acceptance.enabled = false
 
 [[operations]]
-include-name = "POST /v1/tasks/take"
+include-name = ["POST /v1/tasks/take", "GET /v1/emitted"]
 parameters = {{ wait = "10ms" }}
 """
-"""The saga's own schema decides about input and payload: the document says `object`. There is no task to wait for."""
+"""The saga's own schema decides about input and payload: the document says `object`. None waits for tasks or events."""
 
 
 @pytest.fixture

@@ -160,7 +160,7 @@ def test_lists_have_filters_and_pages(site: Served, order: str) -> None:
 
 def test_definitions(site: Served) -> None:
     listed = site.get("/v1/definitions").json["definitions"]
-    assert [each["saga"] for each in listed] == ["box", "packing", "refund", "shop", "stuck"]
+    assert [each["saga"] for each in listed] == ["announce", "box", "packing", "refund", "shop", "stuck"]
     shop = site.get("/v1/definitions/shop").json
     assert shop["input"]["required"] == ["order_id", "amount"]
     assert shop["signals"]["paid"]["properties"] == {"amount": {"type": "number"}}
@@ -191,3 +191,58 @@ def test_the_id_may_be_given_where_the_file_computes_none(site: Served, order: s
     assert site.post("/v1/runs", {"saga": "box", "id": order}).status == 200
     random = [site.post("/v1/runs", {"saga": "box"}).json["run"] for _ in range(2)]
     assert random[0] != random[1]
+
+
+def test_a_retry_of_one_step_says_which_one_is_stuck(site: Served, order: str) -> None:
+    path = site.begin("stuck", id=order)
+    wrong = site.post(f"{path}/retry", {"step": "second"})
+    assert (wrong.status, wrong.code) == (409, "not_now")
+    assert wrong.json["detail"] == f'stuck/{order}: "second" is not stuck; stuck is: first'
+    unknown = site.post(f"{path}/retry", {"step": "frist"})
+    assert (unknown.status, unknown.code, unknown.json["hint"]) == (404, "unknown_step", 'did you mean "first"?')
+    seq = site.get(path).json["seq"]
+    assert site.post(f"{path}/retry", {"step": "first", "reason": "try"}).status == 202
+    (again, *_) = site.get(f"{path}/history?after={seq}&wait=20s").json["events"]
+    assert again["event"] == "retry"
+    assert again["data"]["step"] == "first"
+
+
+def test_a_run_shows_its_children(site: Served, order: str) -> None:
+    path = site.begin("announce", id=order)
+    site.until_status(path, "completed")
+    (child,) = site.get(path).json["children"]
+    assert child == {
+        "place": "child",
+        "undo": False,
+        "run": f"refund/{order}/child",
+        "status": "completed",
+        "outcome": "completed",
+        "problem": None,
+    }
+
+
+def test_emitted_events_are_read_by_whoever_keeps_the_last_position(site: Served, order: str) -> None:
+    after = 0
+    while page := site.get(f"/v1/emitted?after={after}").json:
+        if not page["events"]:
+            break
+        after = page["next_after"]
+    assert page["next_after"] == after
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(site.get, f"/v1/emitted?after={after}&topic=announce.more&wait=30s")
+        path = site.begin("announce", id=order)
+        (more,) = waiting.result().json["events"]
+    site.until_status(path, "completed")
+    first, second = site.get(f"/v1/emitted?after={after}").json["events"]
+    assert second == more
+    assert first["position"] < second["position"]
+    assert (first["topic"], first["subject"], first["run"]) == ("announce.done", order, f"announce/{order}")
+    assert (first["data"], second["subject"]) == ({"of": order}, f"announce/{order}")
+    page = site.get(f"/v1/emitted?after={after}&limit=1").json
+    assert page == {"events": [first], "next_after": first["position"]}
+
+
+def test_an_answer_ends_with_a_newline(site: Served, shop: Callable[..., str]) -> None:
+    path = shop()
+    answers = [site.get(path), site.get("/v1/runs"), site.get("/v1/nowhere"), site.post(f"{path}/signals/paid", {})]
+    assert [answer.body[-1:] for answer in answers] == [b"\n"] * 4

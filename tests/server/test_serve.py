@@ -25,7 +25,7 @@ def test_saved_files_count_at_once_and_mistakes_do_not(module_database: str, tmp
     with served(tmp_path, module_database, "dev") as site:
         site.until("worker ")
         banner = "".join(site.said)
-        assert "project  desk: 5 sagas\n" in banner
+        assert "project  desk: 6 sagas\n" in banner
         assert f"API      {site.url}  (read it at {site.url}/docs)\n" in banner
         assert "state    the Postgres at " in banner
         assert f"curl -H 'Content-Type: application/json' -d '{{}}' {site.url}/v1/runs/box/ID/signals/close\n" in banner

@@ -78,7 +78,7 @@ async def test_a_second_request_on_a_connection_must_arrive_in_time_too(
 ) -> None:
     monkeypatch.setattr(ImpatientProtocol, "head_seconds", 3.0)
     reader, writer = await beginning(site, b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-    assert (await reader.readuntil(b"}")).endswith(b'{"status":"ok"}')
+    assert (await reader.readuntil(b"}\n")).endswith(b'{"status":"ok"}\n')
     writer.write(b"GET /heal")
     assert await end((reader, writer)) == b""
 

@@ -658,8 +658,10 @@ class Store(TaskStore, Protocol):
         """Marks events as delivered and gives them, in this order, the next positions for readers (`events`)."""
         ...
 
-    async def events(self, project: int, after: int = 0, limit: int = 100) -> list[tuple[int, OutboxRow]]:
-        """Published events with a greater position, ascending. No smaller position appears later."""
+    async def events(
+        self, project: int, after: int = 0, limit: int = 100, topic: str | None = None
+    ) -> list[tuple[int, OutboxRow]]:
+        """Published events (of a topic) with a greater position, ascending. No smaller position appears later."""
         ...
 
     async def undeliverable(self, row: OutboxRow, problem: str) -> None:

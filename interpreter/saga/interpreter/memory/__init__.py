@@ -347,9 +347,11 @@ class MemoryStore(MemoryQuestions):
         """See `Store.publish`."""
         self._tables.outbox.publish(rows)
 
-    async def events(self, project: int, after: int = 0, limit: int = 100) -> list[tuple[int, OutboxRow]]:
+    async def events(
+        self, project: int, after: int = 0, limit: int = 100, topic: str | None = None
+    ) -> list[tuple[int, OutboxRow]]:
         """See `Store.events`."""
-        return self._tables.outbox.events(project, after, limit)
+        return self._tables.outbox.events(project, after, limit, topic)
 
     async def undeliverable(self, row: OutboxRow, problem: str) -> None:
         """See `Store.undeliverable`."""

@@ -351,9 +351,11 @@ class PostgresStore:
         """See `Store.publish`."""
         await self._outbox.publish(rows)
 
-    async def events(self, project: int, after: int = 0, limit: int = 100) -> list[tuple[int, OutboxRow]]:
+    async def events(
+        self, project: int, after: int = 0, limit: int = 100, topic: str | None = None
+    ) -> list[tuple[int, OutboxRow]]:
         """See `Store.events`."""
-        return await self._outbox.events(project, after, limit)
+        return await self._outbox.events(project, after, limit, topic)
 
     async def undeliverable(self, row: OutboxRow, problem: str) -> None:
         """See `Store.undeliverable`."""
