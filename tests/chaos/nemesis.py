@@ -116,8 +116,8 @@ class Nemesis:
         for pid in self._places:
             self._world.forge.send(pid, signal.SIGTERM)
         for pid in self._places:
-            if pid and await self._world.forge.gone(pid, 20) is None:
-                raise AssertionError(f"worker process {pid} was asked to stop and has not in 20 seconds")
+            if pid and await self._world.forge.gone(pid, 90) is None:
+                raise AssertionError(f"worker process {pid} was asked to stop and has not in 90 seconds")
 
     @property
     def fenced(self) -> int:
@@ -140,7 +140,7 @@ class Nemesis:
 
     async def _victim(self) -> int:
         """A worker that is at work; on a slow machine that may take a while."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while True:
                 awake = [pid for pid in self._places if self._world.forge.at_work(pid)]
                 awake = [pid for pid in awake if pid not in self._zombies | self._leaving]
@@ -179,7 +179,7 @@ class Nemesis:
         self._places[self._places.index(pid)] = 0
         await self._world.declared_dead(pid)
         self._world.forge.send(pid, signal.SIGCONT)
-        ended = await self._world.forge.gone(pid, 45)
+        ended = await self._world.forge.gone(pid, 120)
         self._zombies.discard(pid)
         if ended is None:
             raise AssertionError(f"worker process {pid} went on after it was declared dead")
