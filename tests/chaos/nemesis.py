@@ -54,6 +54,7 @@ class Nemesis:
         self._zombies: set[int] = set()
         self._leaving: set[int] = set()
         self._chores: set[asyncio.Task[None]] = set()
+        self._filling: asyncio.Task[None] | None = None
         self._haunting = 0
         """Zombies under way, or to come."""
         self._over = False
@@ -63,7 +64,8 @@ class Nemesis:
         """Fills every place with a worker, and keeps it filled."""
         for place in range(len(self._places)):
             await self._employ(place)
-        self._spawn(self._keep_filled())
+        self._filling = asyncio.ensure_future(self._keep_filled())
+        self._chores.add(self._filling)
 
     async def torment(self, seconds: float) -> None:
         """Spreads the faults over so many seconds."""
@@ -110,6 +112,8 @@ class Nemesis:
     async def dismiss(self) -> None:
         """Asks every worker to leave."""
         self._over = True
+        if self._filling is not None:
+            await self._filling  # a worker that is just being made must have its place, else nobody sends it away
         for chore in list(self._chores):
             chore.cancel()
         await asyncio.gather(*self._chores, return_exceptions=True)

@@ -229,7 +229,7 @@ class EmbeddedPostgres:
             await connection.close()
 
     async def _administer(self, statement: str) -> None:
-        connection = await asyncpg.connect(self.url_of("postgres"), timeout=5)
+        connection = await asyncpg.connect(self.url_of("postgres"), timeout=60)
         try:
             await connection.execute(statement)
         finally:
