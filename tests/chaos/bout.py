@@ -24,7 +24,7 @@ _SMOKE = Plague(kills=7, crashes=2, zombies=1, naps=1, leaves=2, eaten=20, lease
 
 def smoke(seed: int) -> Terms:
     """The campaign of every test run: half a minute."""
-    return Terms(seed, sagas=150, shapes=50, workers=3, seconds=15, plague=_SMOKE, patience=60)
+    return Terms(seed, sagas=150, shapes=50, workers=3, seconds=15, plague=_SMOKE, patience=120)
 
 
 @dataclass

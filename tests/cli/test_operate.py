@@ -107,41 +107,41 @@ def test_resolve_gives_a_stuck_step_the_output_that_it_had(saga, rows):
     assert next(step for step in shown["steps"] if step["step"] == "write_down")["output"] == {"rows": [], "count": 1}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "message", "hint"),
-    [
-        (
-            ["retry", "shop/o-1"],
-            7,
-            "shop/o-1: the run is not stuck; it goes on by itself",
-            "`saga show shop/o-1` shows",
-        ),
-        (["skip", "o-1", "reserv", "--reason", "x"], 2, 'saga "shop" has no step "reserv"', 'did you mean "reserve"?'),
-        (
-            ["skip", "o-1", "reserve", "--reason", "x"],
-            7,
-            'shop/o-1: "reserve" is neither stuck nor waiting for its next attempt',
-            "`saga show shop/o-1` shows",
-        ),
-        (["skip", "o-1", "reserve"], 2, "Missing option '--reason'", "`saga skip --help` shows how"),
-        (["resolve", "o-1", "reserve", "--reason", "x"], 2, "say how it ended: exactly one of --ok, --rejected", ""),
-        (
-            ["resolve", "o-1", "reserve", "--rejected", "Not OK", "--reason", "x"],
-            2,
-            "--rejected 'Not OK' is no code",
-            "a code is a word of a-z, 0-9 and _, such as card_declined",
-        ),
-        (["resolve", "o-1", "reserve", "--ok", "{", "--reason", "x"], 2, "--ok is not JSON", ""),
-        (["cancel", "o-1", "--wait", "10"], 2, '--wait: "10" ', ""),
-        (["cancel", "o-7"], 2, 'there is no run "o-7"', 'did you mean "o-1"?'),
-    ],
-)
-def test_what_cannot_be_is_refused_with_the_reason(waiting, arguments, code, message, hint):
-    done = waiting(*arguments)
-    assert (done.code, done.out) == (code, "")
-    said, _, hinted = done.err.rstrip("\n").partition("\nhint: ")
-    assert said.startswith(f"error: {message}")
-    assert hinted.startswith(hint)
+REFUSED = [
+    (
+        ["retry", "shop/o-1"],
+        7,
+        "shop/o-1: the run is not stuck; it goes on by itself",
+        "`saga show shop/o-1` shows",
+    ),
+    (["skip", "o-1", "reserv", "--reason", "x"], 2, 'saga "shop" has no step "reserv"', 'did you mean "reserve"?'),
+    (
+        ["skip", "o-1", "reserve", "--reason", "x"],
+        7,
+        'shop/o-1: "reserve" is neither stuck nor waiting for its next attempt',
+        "`saga show shop/o-1` shows",
+    ),
+    (["skip", "o-1", "reserve"], 2, "Missing option '--reason'", "`saga skip --help` shows how"),
+    (["resolve", "o-1", "reserve", "--reason", "x"], 2, "say how it ended: exactly one of --ok, --rejected", ""),
+    (
+        ["resolve", "o-1", "reserve", "--rejected", "Not OK", "--reason", "x"],
+        2,
+        "--rejected 'Not OK' is no code",
+        "a code is a word of a-z, 0-9 and _, such as card_declined",
+    ),
+    (["resolve", "o-1", "reserve", "--ok", "{", "--reason", "x"], 2, "--ok is not JSON", ""),
+    (["cancel", "o-1", "--wait", "10"], 2, '--wait: "10" ', ""),
+    (["cancel", "o-7"], 2, 'there is no run "o-7"', 'did you mean "o-1"?'),
+]
+
+
+def test_what_cannot_be_is_refused_with_the_reason(waiting):
+    for arguments, code, message, hint in REFUSED:
+        done = waiting(*arguments)
+        assert (done.code, done.out) == (code, ""), arguments
+        said, _, hinted = done.err.rstrip("\n").partition("\nhint: ")
+        assert said.startswith(f"error: {message}")
+        assert hinted.startswith(hint), arguments
     assert waiting("show", "o-1", "--json").json["status"] == "waiting"
 
 

@@ -3,7 +3,7 @@
 import re
 import signal
 
-from spans import SPAN
+from spans import MOMENT, SPAN
 
 
 def test_a_run_prints_its_output_on_stdout_and_its_progress_on_stderr(saga):
@@ -153,7 +153,7 @@ def test_a_missing_secret_holds_the_run_and_is_named(saga):
 def test_a_wait_prints_the_very_line_that_ends_it(saga):
     running = saga.begin("run", "shop.yaml", "-i", "order_id=o-1", "-i", "amount=12.5")
     said = saga.until(running, "saga signal")
-    assert re.search(r"◷ await_payment  waiting  for paid, until \d\d:\d\d:\d\d UTC", said)
+    assert re.search(rf"◷ await_payment  waiting  for paid, until {MOMENT}", said)
     assert "waiting for paid; from another terminal:" in said
     line = said.splitlines()[-1].strip()
     assert line == "saga signal shop/o-1 paid -p amount=12.5 -p method=card"

@@ -2,7 +2,7 @@
 
 import re
 
-from spans import SPAN
+from spans import MOMENT, SPAN
 
 
 def screen(text: str) -> str:
@@ -14,7 +14,7 @@ def test_the_live_view_shows_the_steps_and_ends_with_the_output(saga, terminal):
     seen = shown.until("saga signal shop/o-1 paid -p amount=12.5 -p method=card")
     assert "◷ shop/o-1  waiting · reserved" in seen
     assert re.search(rf"✓ reserve +ok +{SPAN}", seen)
-    assert re.search(r"◷ await_payment +waiting +for paid · until \d\d:\d\d:\d\d UTC, (30|29)m left", seen)
+    assert re.search(rf"◷ await_payment +waiting +for paid · until {MOMENT}, (30|29)m left", seen)
     assert re.search(r"◦ charge +pivot", seen)
     assert "\x1b[" in shown.raw
     assert saga("signal", "o-1", "paid", "-p", "amount=1", "-p", "method=card").out == "accepted\n"

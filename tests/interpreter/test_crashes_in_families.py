@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
-import pytest
 from test_families import CHILD, PARENT, know
-from workshop import PATIENCE, Workshop, open_workshop
+from workshop import PATIENCE, Workshop
 
-from saga.interpreter.memory import MemoryStore
-from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.store import RunRow, Store
 
 CHANGES = ("write", "settle", "claim", "start", "send", "take_outbox", "delivered", "publish")
@@ -26,15 +21,6 @@ TOLD = """
   after:
 """
 TELLING = PARENT.replace("\n  after:\n", TOLD)
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def workshop(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> AsyncIterator[Workshop]:
-    store = await PostgresStore.open(database_url, upgrade=True) if request.param == "postgres" else MemoryStore()
-    try:
-        yield await open_workshop(tmp_path, store)
-    finally:
-        await store.close()
 
 
 class Stumbling:

@@ -634,9 +634,11 @@ async def test_a_socket_folder_of_somebody_else_is_not_trusted(folder: Path) -> 
 # The fixtures of the whole suite
 
 
-async def test_each_test_gets_an_empty_database(database_url: str) -> None:
+async def test_each_test_gets_a_database_of_its_own(database_url: str, empty_database_url: str) -> None:
     query = "select count(*) from pg_class where relnamespace = 'public'::regnamespace"
-    assert await fetch(database_url, query) == 0
+    assert await fetch(database_url, query) == await fetch(empty_database_url, query) == 0
+    assert await fetch(database_url, "select count(*) from saga.run") == 0
+    assert await fetch(empty_database_url, "select count(*) from pg_namespace where nspname = 'saga'") == 0
 
 
 def test_a_test_without_a_loop_gets_one_too(database_url: str) -> None:

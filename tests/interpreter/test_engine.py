@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from workshop import HEADER, PATIENCE, QUICK, Workshop, open_workshop
+from workshop import HEADER, PATIENCE, QUICK, Workshop
 
 from saga.interpreter.client import Conflict, NotNow, RunEnded, UnknownRun, UnknownSignal
 from saga.interpreter.machine.events import CancelRequested, RetryRequested, StepResolved, StepSkipped
-from saga.interpreter.memory import MemoryStore
-from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.store import Message
 from saga.interpreter.worker import Settings
 from saga.schema.values import ValueProblem
@@ -60,18 +56,6 @@ steps:
     compensate: none
 """
 )
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def workshop(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> AsyncIterator[Workshop]:
-    if request.param == "memory":
-        yield await open_workshop(tmp_path, MemoryStore())
-        return
-    store = await PostgresStore.open(database_url, upgrade=True)
-    try:
-        yield await open_workshop(tmp_path, store)
-    finally:
-        await store.close()
 
 
 async def test_a_run_completes(workshop: Workshop) -> None:

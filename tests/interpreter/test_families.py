@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from workshop import PATIENCE, QUICK, Workshop, open_workshop
+from workshop import PATIENCE, QUICK, Workshop
 
 from saga.interpreter.client import Conflict, NotNow
 from saga.interpreter.machine.events import CancelRequested, TerminateRequested
-from saga.interpreter.memory import MemoryStore
-from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.store import RunRow
 from saga.schema.loader import load
 
@@ -72,18 +68,6 @@ WAITING = CHILD.replace(
     "  two:\n",
     "  hold_on: {wait: {signal: go, timeout: never}}\n  two:\n",
 ).replace("steps:\n", "signals: {go: {payload: {}}}\nsteps:\n", 1)
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def workshop(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> AsyncIterator[Workshop]:
-    if request.param == "memory":
-        yield await open_workshop(tmp_path, MemoryStore())
-        return
-    store = await PostgresStore.open(database_url, upgrade=True)
-    try:
-        yield await open_workshop(tmp_path, store)
-    finally:
-        await store.close()
 
 
 async def know(workshop: Workshop, *texts: str) -> None:

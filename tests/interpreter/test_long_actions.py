@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from workshop import ACTIONS, HEADER, PATIENCE, Workshop, open_workshop
+from workshop import ACTIONS, HEADER, PATIENCE, Workshop
 
-from saga.interpreter.memory import MemoryStore
-from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.worker import Settings
 from saga.sdk import StepContext
 
@@ -48,15 +44,11 @@ def saga(step: str) -> str:
     return HEADER + "steps:\n  step:\n" + step + QUIET + 'output: {step: "${{ steps.step.output }}"}\n'
 
 
-@pytest.fixture(params=["memory", "postgres"])
-async def workshop(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> AsyncIterator[Workshop]:
-    store = await PostgresStore.open(database_url, upgrade=True) if request.param == "postgres" else MemoryStore()
-    try:
-        shop = await open_workshop(tmp_path, store)
-        (tmp_path / "actions.py").write_text(ACTIONS.replace("import asyncio,", "import time, asyncio,") + LONG)
-        yield shop
-    finally:
-        await store.close()
+@pytest.fixture
+def workshop(workshop: Workshop) -> Workshop:
+    text = ACTIONS.replace("import asyncio,", "import time, asyncio,") + LONG
+    (workshop.folder / "actions.py").write_text(text)
+    return workshop
 
 
 async def test_a_silent_attempt_is_cut_off_and_the_next_goes_on_where_it_was(workshop: Workshop) -> None:

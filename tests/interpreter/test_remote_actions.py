@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from workshop import HEADER, PATIENCE, QUICK, Workshop, open_workshop
+from workshop import HEADER, PATIENCE, QUICK, Workshop
 
 from saga.interpreter.machine.events import CancelRequested
-from saga.interpreter.memory import MemoryStore
-from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.store import RunRow
 from saga.interpreter.task_store import Task
 from saga.interpreter.tasks import TaskName, Tasks, name_of
@@ -52,18 +48,6 @@ steps:
 output: {far: "${{ steps.far.output.step }}"}
 """
 )
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def workshop(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> AsyncIterator[Workshop]:
-    if request.param == "memory":
-        yield await open_workshop(tmp_path, MemoryStore())
-        return
-    store = await PostgresStore.open(database_url, upgrade=True)
-    try:
-        yield await open_workshop(tmp_path, store)
-    finally:
-        await store.close()
 
 
 async def taken(workshop: Workshop) -> Task:

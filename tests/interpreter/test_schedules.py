@@ -96,13 +96,13 @@ class Office:
         await self.store.retire(worker)
 
 
-@pytest.fixture(params=["memory", "postgres"])
-async def office(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> AsyncIterator[Office]:
-    if request.param == "memory":
+@pytest.fixture
+async def office(store_url: str | None, tmp_path: Path) -> AsyncIterator[Office]:
+    if store_url is None:
         store = MemoryStore()
         yield Office(await open_workshop(tmp_path, store), [store])
         return
-    stores = [await PostgresStore.open(database_url, upgrade=True), await PostgresStore.open(database_url)]
+    stores = [await PostgresStore.open(store_url), await PostgresStore.open(store_url)]
     try:
         yield Office(await open_workshop(tmp_path, stores[0]), list(stores))
     finally:

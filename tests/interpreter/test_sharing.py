@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 from uuid import UUID
 
 import pytest
-from workshop import HEADER, PATIENCE, Workshop, open_workshop
+from workshop import HEADER, PATIENCE, Workshop
 
 from saga.interpreter.client import Started
 from saga.interpreter.live import LiveRun
 from saga.interpreter.machine.events import CancelRequested
-from saga.interpreter.memory import MemoryStore
-from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.worker import Settings, Worker
 from saga.schema.loader import load
 
@@ -31,18 +27,6 @@ steps:
 )
 NARROW_STEP = ONE.replace("    call: act.do", "    limits: {running: 2}\n    call: act.do")
 NARROW_SAGA = ONE.replace("steps:", "limits: {running: 2}\nsteps:")
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def workshop(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> AsyncIterator[Workshop]:
-    if request.param == "memory":
-        yield await open_workshop(tmp_path, MemoryStore())
-        return
-    store = await PostgresStore.open(database_url, upgrade=True)
-    try:
-        yield await open_workshop(tmp_path, store)
-    finally:
-        await store.close()
 
 
 async def crowd(workshop: Workshop, text: str, count: int, how: str = "slow") -> list[Started]:
