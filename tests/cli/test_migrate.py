@@ -107,7 +107,8 @@ def test_names_that_are_not_there(waiting):
     for arguments, said in (
         (
             ("o-1", "--to", "3"),
-            'saga "shop" has no version 3\nhint: its latest is 1; a worker registers the files of its project when it begins',
+            'saga "shop" has no version 3\n'
+            "hint: its latest is 1; a worker registers the files of its project when it begins",
         ),
         (("shp", "--all", "--to", "3"), 'there is no saga "shp"\nhint: did you mean "shop"?'),
         (
@@ -124,7 +125,8 @@ def test_what_opens_at_once_needs_a_worker_and_followers_are_told_both_names(wai
     waiting.until(watching, "await_payment")
     beside = (
         "  await_payment:\n",
-        "  beside: {call: work.do, with: {name: beside}, needs: [reserve], compensate: none}\n  await_payment:\n    needs: [reserve]\n",
+        "  beside: {call: work.do, with: {name: beside}, needs: [reserve], compensate: none}\n"
+        "  await_payment:\n    needs: [reserve]\n",
     )
     deploy(waiting, 2, GREET, beside)
     done = waiting("migrate", "o-1", "--to", "2")

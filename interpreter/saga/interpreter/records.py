@@ -17,7 +17,7 @@ from saga.interpreter.migration import Plan
 from saga.interpreter.standing import rfc3339, standing
 from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow
 from saga.interpreter.timeline import Entry, Timeline, Track, Try, progress_of, subject
-from saga.schema.definition import Step
+from saga.schema.definition import Definition, Step
 from saga.schema.values import load
 
 
