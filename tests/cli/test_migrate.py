@@ -5,6 +5,7 @@ import re
 import pytest
 
 GREET = ("  reserve:\n", "  greet: {call: work.do, with: {name: greet}, compensate: none}\n  reserve:\n")
+BESIDE = "{call: work.do, with: {name: beside}, needs: [reserve], compensate: none}"
 THANK = ("  finish:\n", "  thank: {call: work.do, with: {name: thank}}\n  finish:\n")
 
 
@@ -107,7 +108,8 @@ def test_names_that_are_not_there(waiting):
     for arguments, said in (
         (
             ("o-1", "--to", "3"),
-            'saga "shop" has no version 3\nhint: its latest is 1; a worker registers the files of its project when it begins',
+            'saga "shop" has no version 3\n'
+            "hint: its latest is 1; a worker registers the files of its project when it begins",
         ),
         (("shp", "--all", "--to", "3"), 'there is no saga "shp"\nhint: did you mean "shop"?'),
         (
@@ -122,10 +124,7 @@ def test_names_that_are_not_there(waiting):
 def test_what_opens_at_once_needs_a_worker_and_followers_are_told_both_names(waiting):
     watching = waiting.begin("watch", "o-1")
     waiting.until(watching, "await_payment")
-    beside = (
-        "  await_payment:\n",
-        "  beside: {call: work.do, with: {name: beside}, needs: [reserve], compensate: none}\n  await_payment:\n    needs: [reserve]\n",
-    )
+    beside = ("  await_payment:\n", f"  beside: {BESIDE}\n  await_payment:\n    needs: [reserve]\n")
     deploy(waiting, 2, GREET, beside)
     done = waiting("migrate", "o-1", "--to", "2")
     assert done.err == "nobody is working on this run; to work on it:  saga worker\n"
