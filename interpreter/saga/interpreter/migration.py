@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from saga.interpreter import machine
-from saga.interpreter.client import Client, NotNow, Refused, RunEnded, Story
+from saga.interpreter.client import Client, NotNow, RunEnded, Story, UnknownVersion
 from saga.interpreter.closing import change_for
 from saga.interpreter.codec import encode
 from saga.interpreter.live import LiveRun
@@ -24,12 +24,6 @@ from saga.schema.definition import Definition
 from saga.schema.values import Value
 
 LATEST = "latest"
-
-
-class UnknownVersion(Refused):
-    """The saga has no such version."""
-
-    code = "unknown_version"
 
 
 @dataclass(frozen=True, slots=True)
