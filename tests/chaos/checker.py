@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from evidence import Evidence
+from evidence import Evidence, Told
 from model import allowed
 
 from saga.interpreter import machine
+from saga.interpreter.beginning import Past
 from saga.interpreter.codec import decode
 from saga.interpreter.machine.commands import Command, RunAction
 from saga.interpreter.machine.events import (
@@ -30,6 +31,7 @@ from saga.interpreter.machine.events import (
 from saga.interpreter.machine.scope import key
 from saga.interpreter.machine.state import Progress, State
 from saga.interpreter.store import InboxRow, Row
+from saga.schema.definition import Definition
 from saga.schema.values import dump, load
 
 _CLOCK = 2_000
@@ -50,31 +52,31 @@ def problems(evidence: Evidence, counts: Counter[str]) -> Iterator[str]:
 
 def _journal(evidence: Evidence, counts: Counter[str]) -> Iterator[str]:
     """Gapless; and folded again, timer by timer."""
-    run, definition = evidence.run, evidence.definition
+    run, past = evidence.run, evidence.beginning.past()
     numbers = [row.seq for row in evidence.rows]
     if numbers != list(range(1, len(numbers) + 1)) or run.seq != len(numbers):
         yield f"the journal has the numbers {numbers}, the run row says {run.seq}"
-    state, commands = machine.start(definition, run.id, run.address, load(run.input), run.created_at)
-    _note(evidence, state, commands)
+    _note(evidence, past.commands)
     for row in evidence.rows:
-        event = decode(row)
-        evidence.events.append(event)
-        if isinstance(event, TimerFired):
-            yield from _timer(evidence, row, event, state, counts)
-        _note(evidence, state, machine.transition(definition, state, event))
+        told = Told(decode(row), past.definition)
+        evidence.told.append(told)
+        if isinstance(told.event, TimerFired):
+            yield from _timer(evidence, row, told.event, past, counts)
+        past.fold(told.event)
+        _note(evidence, past.commands)
         if row.at > evidence.written[row.seq] + _CLOCK:
             yield f"row {row.seq} is stamped {row.at - evidence.written[row.seq]} us after its commit"
-    evidence.state = state
+    evidence.state = past.state
 
 
-def _note(evidence: Evidence, state: State, commands: list[Command]) -> None:
+def _note(evidence: Evidence, commands: list[Command]) -> None:
     for command in commands:
         if isinstance(command, RunAction):
             evidence.issued[command.key].append(command)
 
 
-def _timer(evidence: Evidence, row: Row, event: TimerFired, state: State, counts: Counter[str]) -> Iterator[str]:
-    due = state.timers.get(event.timer)
+def _timer(evidence: Evidence, row: Row, event: TimerFired, past: Past, counts: Counter[str]) -> Iterator[str]:
+    due = past.state.timers.get(event.timer)
     counts[f"timers {event.timer.kind}"] += 1
     if due is None:
         yield f"row {row.seq}: {event.timer} fired and was not running"
@@ -83,7 +85,7 @@ def _timer(evidence: Evidence, row: Row, event: TimerFired, state: State, counts
         yield f"row {row.seq}: {event.timer} fired {due - min(row.at, evidence.written[row.seq])} us early"
     if event.timer.kind != "wait":
         return
-    wait = evidence.definition.steps[event.timer.ref.step].wait
+    wait = past.definition.steps[event.timer.ref.step].wait
     assert wait is not None
     read = {message.mseq for message in evidence.events if isinstance(message, SignalReceived)}
     for message in evidence.inbox:
@@ -144,11 +146,11 @@ def _answers(evidence: Evidence) -> Iterator[str]:
     state = evidence.state
     assert state is not None
     succeeded: Counter[str] = Counter()
-    for event in evidence.events:
+    for event, definition in evidence.told:
         if not isinstance(event, ActionSucceeded | ActionRejected | ActionPostponed):
             continue
-        name = key(evidence.definition, state, event.ref)
-        kind = _kind(evidence, event.ref)
+        name = key(definition, state, event.ref)
+        kind = _kind(evidence, definition, event.ref)
         calls = evidence.calls.get(name, [])
         if isinstance(event, ActionSucceeded):
             succeeded[name] += 1
@@ -168,7 +170,7 @@ def _answers(evidence: Evidence) -> Iterator[str]:
             name = key(evidence.definition, state, ref)
             if step.action is None and number == FORWARD:
                 continue
-            if _kind(evidence, ref) in ("sql", "tx") and evidence.effects[name] != succeeded[name]:
+            if _kind(evidence, evidence.definition, ref) in ("sql", "tx") and evidence.effects[name] != succeeded[name]:
                 yield f"{name} wrote {evidence.effects[name]} rows and succeeded {succeeded[name]} times"
 
 
@@ -183,8 +185,8 @@ def _was_rejected(event: ActionRejected, calls: list[dict[str, Any]]) -> bool:
     return event.code in codes
 
 
-def _kind(evidence: Evidence, ref: Ref) -> str:
-    name = evidence.definition.node(ref.step).name
+def _kind(evidence: Evidence, definition: Definition, ref: Ref) -> str:
+    name = definition.node(ref.step).name
     if name == "last":
         return evidence.life.case.shape.final or ""
     part = evidence.life.case.shape.part(name)
@@ -246,10 +248,8 @@ def _undoing(evidence: Evidence, counts: Counter[str]) -> Iterator[str]:
     run, state, shape = evidence.run, evidence.state, evidence.life.case.shape
     assert state is not None
     passed = any(
-        isinstance(event, ActionSucceeded)
-        and event.ref.undo == FORWARD
-        and evidence.definition.node(event.ref.step).pivot
-        for event in evidence.events
+        isinstance(event, ActionSucceeded) and event.ref.undo == FORWARD and definition.node(event.ref.step).pivot
+        for event, definition in evidence.told
     )
     compensated = run.status.word == "compensated"
     if passed and compensated:
@@ -281,9 +281,9 @@ def _happened(evidence: Evidence, name: str) -> bool:
 def _order(evidence: Evidence) -> Iterator[str]:
     shape, run = evidence.life.case.shape, evidence.run
     through: list[str] = []
-    for event in evidence.events:
+    for event, definition in evidence.told:
         if isinstance(event, ActionSucceeded) and event.ref.undo != FORWARD:
-            through.append(evidence.definition.node(event.ref.step).name)
+            through.append(definition.node(event.ref.step).name)
     through = [name for name in through if not shape.part(name).optional]
     order = [part.name for part in shape.parts]
     places = [order.index(name) for name in through]

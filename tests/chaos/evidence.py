@@ -8,17 +8,25 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from campaign import Life
 from world import World
 
+from saga.interpreter.beginning import Beginning, beginning_of
 from saga.interpreter.machine.commands import RunAction
 from saga.interpreter.machine.events import Event
 from saga.interpreter.machine.state import State
 from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow
 from saga.schema.definition import Definition
+
+
+class Told(NamedTuple):
+    """An event, and the text that its places are places of."""
+
+    event: Event
+    definition: Definition
 
 
 @dataclass
@@ -28,6 +36,8 @@ class Evidence:
     life: Life
     run: RunRow
     definition: Definition
+    """The text that it is under now."""
+    beginning: Beginning
     rows: list[Row]
     written: dict[int, int]
     inbox: list[InboxRow]
@@ -38,9 +48,14 @@ class Evidence:
     effects: Counter[str]
     """Rows in the table that `sql` steps write, by key."""
     mread: int
-    events: list[Event] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
     issued: dict[str, list[RunAction]] = field(default_factory=lambda: defaultdict(list))
     state: State | None = None
+
+    @property
+    def events(self) -> list[Event]:
+        """What the journal says."""
+        return [each.event for each in self.told]
 
 
 async def gather(world: World, lives: Sequence[Life]) -> list[Evidence]:
@@ -68,12 +83,14 @@ async def gather(world: World, lives: Sequence[Life]) -> list[Evidence]:
         run = await world.stores[0].run(number)
         assert run is not None, f"{life.row.address} was lost"
         _, definition = await world.clients[0].definitions.get(run.definition)
+        rows = await world.stores[0].journal(number)
         found.append(
             Evidence(
                 life,
                 run,
                 definition,
-                await world.stores[0].journal(number),
+                await beginning_of(world.stores[0], world.clients[0].definitions, run, rows),
+                rows,
                 written[number],
                 await world.stores[0].inbox(number),
                 received[number],

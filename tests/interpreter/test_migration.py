@@ -10,7 +10,7 @@ import pytest
 from workshop import HEADER, QUICK, Workshop, open_workshop
 
 from saga.interpreter.beginning import beginning_of, text_at
-from saga.interpreter.client import NotNow, RunEnded
+from saga.interpreter.client import NotNow, RunEnded, UnknownVersion
 from saga.interpreter.machine.events import (
     CancelRequested,
     Migrated,
@@ -20,7 +20,7 @@ from saga.interpreter.machine.events import (
     StepSkipped,
 )
 from saga.interpreter.memory import MemoryStore
-from saga.interpreter.migration import Plan, UnknownVersion, migrate, plan, target_of
+from saga.interpreter.migration import Plan, migrate, plan, target_of
 from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.records import event_record
 from saga.interpreter.store import DefinitionRow, RunRow

@@ -148,6 +148,9 @@ GROUPS: dict[str, list[Case]] = {
         post("two resolutions", f"{STUCK}/steps/first/resolve", {"ok": 1, "undone": True, "reason": "r"}),
         post("a resolution that does not fit", f"{STUCK}/steps/first/resolve", {"ok": 1, "reason": "r"}),
         post("a code that is none", f"{STUCK}/steps/first/resolve", {"rejected": "No way!", "reason": "r"}),
+        post("a version that nobody deployed", f"{RUN}/migrate", {"to": "9"}),
+        post("no version", f"{RUN}/migrate", {"dry_run": True}),
+        post("an ended run, to another version", f"{ENDED}/migrate", {"to": "latest"}),
     ],
     "Tasks": [
         post("no names", "/v1/tasks/take", {"names": []}),

@@ -144,11 +144,19 @@ def _of_files(problem: BaseException) -> Failure | None:
 
 
 def _of_runs(problem: BaseException) -> Failure | None:
-    from saga.interpreter.client import AmbiguousRun, Refused, UnknownRun, UnknownSaga, UnknownSignal, UnknownStep
+    from saga.interpreter.client import (
+        AmbiguousRun,
+        Refused,
+        UnknownRun,
+        UnknownSaga,
+        UnknownSignal,
+        UnknownStep,
+        UnknownVersion,
+    )
 
     if not isinstance(problem, Refused):
         return None
-    names = isinstance(problem, UnknownRun | AmbiguousRun | UnknownSaga | UnknownSignal | UnknownStep)
+    names = isinstance(problem, UnknownRun | AmbiguousRun | UnknownSaga | UnknownSignal | UnknownStep | UnknownVersion)
     return Failure(Exit.USAGE if names else Exit.NOT_ALLOWED, problem.code, str(problem), problem.hint)
 
 

@@ -15,9 +15,8 @@ from saga.cli.screen import note, print_json
 from saga.cli.wiring import Here, execute, opened, operator
 from saga.cli.words import counted
 from saga.interpreter.client import NotNow, RunEnded, UnknownRun
-from saga.interpreter.migration import Plan, plan, target_of
+from saga.interpreter.migration import Plan, migration_record, plan, target_of
 from saga.interpreter.migration import migrate as carry_out
-from saga.interpreter.records import migration_record
 from saga.interpreter.status import Status
 from saga.interpreter.store import RunFilter, RunRow
 

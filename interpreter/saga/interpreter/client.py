@@ -80,6 +80,12 @@ class UnknownSaga(Refused):
     code = "unknown_saga"
 
 
+class UnknownVersion(Refused):
+    """The saga has no such version."""
+
+    code = "unknown_version"
+
+
 class UnknownStep(Refused):
     """The saga has no step of that name."""
 

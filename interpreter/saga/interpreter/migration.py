@@ -7,10 +7,10 @@ know terminals, HTTP, or the rules: which states can move is for the machine to 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from saga.interpreter import machine
-from saga.interpreter.client import Client, NotNow, Refused, RunEnded, Story
+from saga.interpreter.client import Client, NotNow, RunEnded, Story, UnknownVersion
 from saga.interpreter.closing import change_for
 from saga.interpreter.codec import encode
 from saga.interpreter.live import LiveRun
@@ -24,12 +24,6 @@ from saga.schema.definition import Definition
 from saga.schema.values import Value
 
 LATEST = "latest"
-
-
-class UnknownVersion(Refused):
-    """The saga has no such version."""
-
-    code = "unknown_version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +72,18 @@ async def migrate(client: Client, run: RunRow, target: DefinitionRow, *, by: str
             raise NotNow(f"{run.address}: {await _why_not(client, look.story)}", "ask again then")
         recording.after = {"version": target.label}
     return look.plan
+
+
+def migration_record(plan: Plan, *, done: bool) -> dict[str, Any]:
+    """What a migration of a run comes to, as JSON; ``done``: it was migrated just now. Names here are an interface."""
+    return {
+        "run": plan.run.address,
+        "from": plan.run.version,
+        "to": plan.target.label,
+        "migrated": done,
+        "changes": [{"step": change.step, "kind": change.kind} for change in plan.changes],
+        "obstacles": plan.obstacles,
+    }
 
 
 class _Look(NamedTuple):

@@ -13,7 +13,6 @@ from saga.interpreter.codec import SPELLINGS
 from saga.interpreter.machine.events import FORWARD, ActionEvent, Ref, TaskAnswered
 from saga.interpreter.machine.places import spelled
 from saga.interpreter.machine.state import StepState, UndoState
-from saga.interpreter.migration import Plan
 from saga.interpreter.standing import rfc3339, standing
 from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow
 from saga.interpreter.timeline import Entry, Timeline, Track, Try, progress_of, subject
@@ -163,18 +162,6 @@ def _stored(row: Row | InboxRow | OutboxRow) -> dict[str, Any]:
     record = row._asdict() | {"data": load(row.data)}
     del record["run"]
     return record
-
-
-def migration_record(plan: Plan, *, done: bool) -> dict[str, Any]:
-    """What a migration of a run comes to; ``done``: it was migrated just now."""
-    return {
-        "run": plan.run.address,
-        "from": plan.run.version,
-        "to": plan.target.label,
-        "migrated": done,
-        "changes": [{"step": change.step, "kind": change.kind} for change in plan.changes],
-        "obstacles": plan.obstacles,
-    }
 
 
 def event_record(entry: Entry) -> dict[str, Any]:

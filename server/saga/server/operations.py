@@ -18,8 +18,8 @@ from saga.interpreter.machine.events import (
     TerminateRequested,
 )
 from saga.interpreter.migration import migrate as carry_out
-from saga.interpreter.migration import plan, target_of
-from saga.interpreter.records import migration_record, run_record
+from saga.interpreter.migration import migration_record, plan, target_of
+from saga.interpreter.records import run_record
 from saga.schema.values import Value
 from saga.server.answers import json_answer, location_of
 from saga.server.endpoints import NoQuery

@@ -123,6 +123,18 @@ async def test_versions_are_found_as_they_are_shown(world: World) -> None:
     assert await world.store.labelled(world.project + 1, "checkout", "2") is None
 
 
+async def test_the_view_for_people_says_the_version_that_a_row_was_written_under(postgres_world: PostgresWorld) -> None:
+    world = postgres_world
+    worker = await world.worker()
+    run = await world.owned(worker)
+    await world.store.write(worker, Batch(rows=[row(run, 1)], changes=[Change(run, 1, 0, Status.WAITING)]))
+    assert await migrated(world, Change(run, 2, 0, Status.RUNNING, await world.store.now()))
+    await world.claimed(worker)
+    await world.store.write(worker, Batch(rows=[row(run, 3)]))
+    told = await world.sql.fetch("SELECT seq, version FROM saga.history WHERE run = $1", run)
+    assert list(map(tuple, told)) == [(1, "1"), (2, "2"), (3, "2")]
+
+
 # -- races, each forced: one side stands in an open transaction while the other runs into it
 
 
