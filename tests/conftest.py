@@ -21,12 +21,17 @@ from urllib.parse import quote, urlsplit
 import asyncpg
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 from saga.interpreter.embedded import EmbeddedPostgres
 from saga.interpreter.postgres import upgrade
 
 _HOME = pytest.StashKey[Path]()
 _HOME_FOR_WORKERS = "saga_postgres_home"
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+"""By default an example that takes longer than 200 ms is a failure, and so is a machine that makes few a second."""
 
 _FORGETFUL = {"fsync": "off"}
 """The one liberty of the test server: it need not survive a power cut. Everything else is as users have it."""

@@ -27,7 +27,7 @@ PATIENCE = 120.0
 HOME = "/home/ada"
 """How pages call the folder in which they are played."""
 _UNTIL_QUIET = 3.0
-_PORT = re.compile(r"--port (\d+)")
+_PORT = re.compile(r"(?:--port |\bport=)(\d+)")
 _PYTEST = "-p no:asyncio -p no:cacheprovider"
 """A user need not have the plugins of this repository."""
 

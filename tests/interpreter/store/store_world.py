@@ -127,7 +127,7 @@ class PostgresWorld(World):
         self.others: list[Store] = []
 
     async def begin(self) -> Self:
-        self.store = await PostgresStore.open(self.url, upgrade=True)
+        self.store = await PostgresStore.open(self.url)
         self.sql: asyncpg.Connection = await asyncpg.connect(self.url)
         return await super().begin()
 

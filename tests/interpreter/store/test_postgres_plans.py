@@ -40,7 +40,7 @@ OTHERS = {
             *("TAKE_PERMITS", "GIVE_PERMITS", "KEEP_PERMITS", "MARK_READ", "FAMILY_DUE"),
         )
     },
-    **{name: getattr(lease_statements, name) for name in ("RENEW", "FELL", "FREE_OUTBOX", "ORPHANED", "FREE")},
+    **{name: getattr(lease_statements, name) for name in ("RENEW", "FELL", "LEFT", "FREE_OUTBOX", "ORPHANED", "FREE")},
     "ONE_RUN": questions._ONE,
     "BY_ADDRESS": questions._FULL_ADDRESS,
     "BY_BARE_ID": questions._BARE_ID,

@@ -50,6 +50,23 @@ async def test_a_takeover_waits_for_the_batch_under_way_and_sees_what_it_started
     await connection.close()
 
 
+async def test_a_worker_that_leaves_waits_for_its_own_renewal(postgres_world: PostgresWorld) -> None:
+    """Its last one may still be on its way to the disk: skipped for that, it would be thought alive for a lease."""
+    world = postgres_world
+    worker = await world.worker()
+    run = await world.owned(worker)
+    connection = await world.connection()
+    async with connection.transaction():
+        await connection.execute("UPDATE saga.worker SET renewed_at = clock_timestamp() WHERE id = $1", worker)
+        leaving = asyncio.create_task(world.store.retire(worker))
+        await world.blocked()
+    await leaving
+    assert await world.store.workers() == []
+    assert await world.sql.fetchval("SELECT count(*) FROM saga.fence") == 0
+    assert (await world.see(run)).owner is None
+    await connection.close()
+
+
 @pytest.mark.parametrize("taken", [True, False])
 async def test_a_batch_waits_for_a_takeover_under_way(postgres_world: PostgresWorld, taken: bool) -> None:
     world = postgres_world

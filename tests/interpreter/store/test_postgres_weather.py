@@ -310,7 +310,10 @@ async def test_a_killed_heartbeat_takes_its_lock_again_and_goes_on_listening(pos
     assert await liveness_locks(world) == 1
     killed = await world.backend("heartbeat")
     await world.kill("heartbeat")
-    others = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'saga heartbeat' AND pid <> $1"
+    others = (
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'saga heartbeat' AND pid <> $1"
+        " AND datname = current_database()"
+    )
     await until(lambda: world.sql.fetchval(others, killed), lambda count: count == 1)
     await until(lambda: liveness_locks(world), lambda count: count == 1)
     await (await world.another()).start(world.new())
