@@ -82,6 +82,25 @@ shop/o-1: could go on under version 3 instead of 2
     assert (again.code, again.err) == (0, 'no open run of "shop" has another version than 3\n')
 
 
+def test_all_runs_of_all_sagas(waiting):
+    shop = (waiting.folder / "shop.yaml").read_text()
+    (waiting.folder / "other.yaml").write_text(shop.replace("name: shop", "name: other"))
+    waiting("run", "other.yaml", "-i", "order_id=x-1", "-i", "amount=1", "--detach")
+    waiting.work()
+    deploy(waiting, 2, GREET)
+    look = waiting("migrate", "--all", "--to", "latest", "--dry-run")
+    assert (look.code, look.err) == (0, "2 runs could go over to the latest version\n")
+    assert "other/x-1" not in look.out
+    done = waiting("migrate", "--all", "--to", "2")
+    assert (done.code, done.err) == (0, "2 runs went over to version 2\n")
+    again = waiting("migrate", "--all", "--to", "latest")
+    assert (again.code, again.err) == (0, "no open run has another version than the latest\n")
+    nowhere = waiting("migrate", "--all", "--to", "9")
+    assert (nowhere.code, nowhere.err.splitlines()[0]) == (2, "error: no saga has a version 9")
+    which = waiting("migrate", "--to", "latest")
+    assert (which.code, which.err.splitlines()[0]) == (2, "error: which run?")
+
+
 def test_a_run_that_cannot_is_told_why_and_stays(waiting):
     deploy(waiting, 2, ("  reserve:\n", "  book:\n"), ("signal: paid,", "signal: delivered,"))
     refused = waiting("migrate", "o-1", "--to", "2")

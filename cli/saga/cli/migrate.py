@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 import click
@@ -14,11 +15,11 @@ from saga.cli.options import json_option, reason_option
 from saga.cli.screen import note, print_json
 from saga.cli.wiring import Here, execute, opened, operator
 from saga.cli.words import counted
-from saga.interpreter.client import NotNow, RunEnded, UnknownRun
-from saga.interpreter.migration import Plan, migration_record, plan, target_of
+from saga.interpreter.client import NotNow, RunEnded, UnknownRun, UnknownVersion
+from saga.interpreter.migration import LATEST, Plan, migration_record, plan, target_of
 from saga.interpreter.migration import migrate as carry_out
 from saga.interpreter.status import Status
-from saga.interpreter.store import RunFilter, RunRow
+from saga.interpreter.store import DefinitionRow, RunFilter, RunRow
 
 _OPEN = tuple(status for status in Status if not status.ended)
 _AT_WORK = (Status.RUNNING, Status.COMPENSATING)
@@ -40,14 +41,16 @@ class Wanted(NamedTuple):
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", required=False)
 @click.option("--to", "version", required=True, metavar="VERSION", help="Such as 3, 3+1f2e, or latest.")
-@click.option("--all", "everyone", is_flag=True, help="RUN is the name of a saga: all its open runs.")
+@click.option("--all", "everyone", is_flag=True, help="All open runs of the saga RUN, else of all sagas.")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Only say what differs, and what stands in the way.")
 @reason_option(required=False)
 @json_option
-def migrate(run: str, version: str, everyone: bool, is_dry: bool, reason: str, as_json: bool) -> int:
+def migrate(run: str | None, version: str, everyone: bool, is_dry: bool, reason: str, as_json: bool) -> int:
     """Let RUN go on under another version of its saga, or, with --all, all open runs of the saga RUN.
+
+    With --all and no RUN it is all open runs of every saga that has such a version.
 
     Only a run at rest can: one that waits, is paused, stuck, or between two attempts. What has started must be in that
     version too, in the same blocks, with the same verb and the same undo; an open wait stays open, and its clock goes
@@ -59,7 +62,11 @@ def migrate(run: str, version: str, everyone: bool, is_dry: bool, reason: str, a
     saga migrate checkout --all --to latest --reason "fraud check added"
     """
     wanted = Wanted(version, reason, is_dry)
-    return execute(_all(run, wanted, as_json) if everyone else _one(run, wanted, as_json))
+    if everyone:
+        return execute(_all(run, wanted, as_json))
+    if run is None:
+        raise usage("which run?", "name one, or say --all: `saga migrate --all --to latest`")
+    return execute(_one(run, wanted, as_json))
 
 
 class Answer(NamedTuple):
@@ -91,19 +98,15 @@ async def _one(address: str, wanted: Wanted, as_json: bool) -> int:
     return Exit.NOT_ALLOWED if found.plan.obstacles else Exit.DONE
 
 
-async def _all(saga: str, wanted: Wanted, as_json: bool) -> int:
+async def _all(saga: str | None, wanted: Wanted, as_json: bool) -> int:
     async with opened() as here:
         project = await project_here(here)
         if project is None:
             raise usage("this project has never had a run", "go into the folder of the project")
-        target = await target_of(here.client, project, saga, wanted.version)
         found: list[Answer] = []
-        before = None
-        while page := await here.store.runs(RunFilter(project, saga, _OPEN, before=before), _PAGE):
-            before = page[-1].id
-            for run in page:
-                if run.definition == target.id:
-                    continue
+        targets = await _targets(here, project, saga, wanted.version)
+        for target in targets:
+            async for run in _open_runs(here, project, target):
                 with contextlib.suppress(RunEnded):  # since the page was read
                     found.append(await _try(here, run, wanted))
                     if not as_json:
@@ -114,10 +117,37 @@ async def _all(saga: str, wanted: Wanted, as_json: bool) -> int:
         records = [migration_record(each.plan, done=each.done) for each in found]
         print_json({"runs": records, "refused": refused})
     elif not found:
-        note(f'no open run of "{saga}" has another version than {target.label}')
+        if saga is None:
+            note(f"no open run has another version than {'the latest' if wanted.version == LATEST else wanted.version}")
+        else:
+            note(f'no open run of "{saga}" has another version than {targets[0].label}')
     else:
-        note(_sum(len(found) - refused, refused, target.label, wanted))
+        version = _spoken(wanted.version if saga is None else targets[0].label)
+        note(_sum(len(found) - refused, refused, version, wanted))
     return Exit.UNDONE if refused else Exit.DONE
+
+
+async def _targets(here: Here, project: int, saga: str | None, version: str) -> list[DefinitionRow]:
+    """That version of one saga, or of every saga that has it. Raises UnknownVersion."""
+    if saga is not None:
+        return [await target_of(here.client, project, saga, version)]
+    found: list[DefinitionRow] = []
+    for latest in await here.store.definitions(project):
+        with contextlib.suppress(UnknownVersion):
+            found.append(await target_of(here.client, project, latest.name, version))
+    if not found:
+        raise UnknownVersion(f"no saga has a version {version}", "`latest` is the one that was registered last")
+    return found
+
+
+async def _open_runs(here: Here, project: int, target: DefinitionRow) -> AsyncIterator[RunRow]:
+    """The open runs of a saga that have another version."""
+    before = None
+    while page := await here.store.runs(RunFilter(project, target.name, _OPEN, before=before), _PAGE):
+        before = page[-1].id
+        for run in page:
+            if run.definition != target.id:
+                yield run
 
 
 async def _try(here: Here, run: RunRow, wanted: Wanted) -> Answer:
@@ -167,6 +197,10 @@ def _words(found: Answer) -> str:
     return "\n".join([head, *(f"  ! {problem}" for problem in found.plan.obstacles), *(f"  {line}" for line in said)])
 
 
+def _spoken(version: str) -> str:
+    return "the latest version" if version == LATEST else f"version {version}"
+
+
 def _sum(well: int, refused: int, version: str, wanted: Wanted) -> str:
     verb = "could go" if wanted.is_dry else "went"
-    return f"{counted(well, 'run')} {verb} over to version {version}" + (f", {refused} cannot" if refused else "")
+    return f"{counted(well, 'run')} {verb} over to {version}" + (f", {refused} cannot" if refused else "")
