@@ -57,7 +57,7 @@ def main() -> int:
         durable=True,
     )
     began = time.monotonic()
-    bout = asyncio.run(fight(terms))
+    bout = asyncio.run(fight(terms, lambda line: print(f"{time.monotonic() - began:5.0f} s  {line}", flush=True)))
     print(f"{time.monotonic() - began:.0f} s")
     return told(bout)
 

@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ _SMOKE = Plague(kills=7, crashes=2, zombies=1, naps=1, leaves=2, eaten=20, lease
 
 def smoke(seed: int) -> Terms:
     """The campaign of every test run: half a minute."""
-    return Terms(seed, sagas=150, shapes=50, workers=3, seconds=15, plague=_SMOKE, patience=60)
+    return Terms(seed, sagas=150, shapes=50, workers=3, seconds=15, plague=_SMOKE, patience=120)
 
 
 @dataclass
@@ -52,13 +53,13 @@ class Bout:
         )
 
 
-async def fight(terms: Terms) -> Bout:
-    """Plays a campaign and reckons."""
+async def fight(terms: Terms, tell: Callable[[str], None] | None = None) -> Bout:
+    """Plays a campaign and reckons. ``tell`` is told now and then how far it has got."""
     world = World(terms.durable)
     bout = Bout(terms.seed, world.folder)
     await world.begin()
     try:
-        campaign = Campaign(world, terms)
+        campaign = Campaign(world, terms, tell)
         try:
             await campaign.run()
         except AssertionError as problem:

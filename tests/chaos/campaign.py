@@ -27,6 +27,8 @@ from saga.schema.definition import Definition
 from saga.schema.loader import load
 
 T = TypeVar("T")
+_TELL = 30.0
+"""Seconds between two words on how far it has got."""
 _LATE = 3.0
 """Seconds after which a run that still waits gets the signals that were meant to be late."""
 
@@ -75,8 +77,10 @@ class Life:
 class Campaign:
     """Drives the runs of one campaign."""
 
-    def __init__(self, world: World, terms: Terms) -> None:
+    def __init__(self, world: World, terms: Terms, tell: Callable[[str], None] | None = None) -> None:
+        """``tell`` is told now and then how far it has got."""
         self.terms = terms
+        self._tell = tell
         self.world = world
         self.lives: list[Life] = []
         self.nemesis = Nemesis(world, terms.seed, terms.workers, terms.plague)
@@ -90,7 +94,7 @@ class Campaign:
         """Plays it out. Raises AssertionError when a run does not end."""
         await self._register()
         await self.nemesis.begin()
-        watching = asyncio.ensure_future(self._watch())
+        watching = asyncio.ensure_future(asyncio.gather(self._watch(), self._tell_of_it()))
         tormenting = asyncio.ensure_future(self.nemesis.torment(self.terms.seconds))
         try:
             lives = [asyncio.ensure_future(self._live(number)) for number in range(self.terms.sagas)]
@@ -188,6 +192,13 @@ class Campaign:
                 self._turn += 1
                 self._looked.notify_all()
             await asyncio.sleep(0.1)
+
+    async def _tell_of_it(self) -> None:
+        while self._tell is not None:
+            begun = [life for life in self.lives if life.row is not None]
+            open_ = len(self._seen)
+            self._tell(f"{len(begun)} of {self.terms.sagas} runs begun, {len(begun) - open_} of them ended")
+            await asyncio.sleep(_TELL)
 
     # -- people
 

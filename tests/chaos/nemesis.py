@@ -54,6 +54,7 @@ class Nemesis:
         self._zombies: set[int] = set()
         self._leaving: set[int] = set()
         self._chores: set[asyncio.Task[None]] = set()
+        self._filling: asyncio.Task[None] | None = None
         self._haunting = 0
         """Zombies under way, or to come."""
         self._over = False
@@ -63,7 +64,8 @@ class Nemesis:
         """Fills every place with a worker, and keeps it filled."""
         for place in range(len(self._places)):
             await self._employ(place)
-        self._spawn(self._keep_filled())
+        self._filling = asyncio.ensure_future(self._keep_filled())
+        self._chores.add(self._filling)
 
     async def torment(self, seconds: float) -> None:
         """Spreads the faults over so many seconds."""
@@ -110,14 +112,16 @@ class Nemesis:
     async def dismiss(self) -> None:
         """Asks every worker to leave."""
         self._over = True
+        if self._filling is not None:
+            await self._filling  # a worker that is just being made must have its place, else nobody sends it away
         for chore in list(self._chores):
             chore.cancel()
         await asyncio.gather(*self._chores, return_exceptions=True)
         for pid in self._places:
             self._world.forge.send(pid, signal.SIGTERM)
         for pid in self._places:
-            if pid and await self._world.forge.gone(pid, 20) is None:
-                raise AssertionError(f"worker process {pid} was asked to stop and has not in 20 seconds")
+            if pid and await self._world.forge.gone(pid, 90) is None:
+                raise AssertionError(f"worker process {pid} was asked to stop and has not in 90 seconds")
 
     @property
     def fenced(self) -> int:
@@ -140,7 +144,7 @@ class Nemesis:
 
     async def _victim(self) -> int:
         """A worker that is at work; on a slow machine that may take a while."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while True:
                 awake = [pid for pid in self._places if self._world.forge.at_work(pid)]
                 awake = [pid for pid in awake if pid not in self._zombies | self._leaving]
@@ -179,7 +183,7 @@ class Nemesis:
         self._places[self._places.index(pid)] = 0
         await self._world.declared_dead(pid)
         self._world.forge.send(pid, signal.SIGCONT)
-        ended = await self._world.forge.gone(pid, 45)
+        ended = await self._world.forge.gone(pid, 120)
         self._zombies.discard(pid)
         if ended is None:
             raise AssertionError(f"worker process {pid} went on after it was declared dead")

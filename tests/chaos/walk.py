@@ -91,7 +91,7 @@ class Walker:
     async def _ends(self, life: Life, victim: int, where: str) -> None:
         assert life.row is not None
         heir = 0
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while True:
                 run = await self.world.stores[0].run(life.row.id)
                 if run is not None and run.status.ended:

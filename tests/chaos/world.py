@@ -81,7 +81,7 @@ class Forge:
 
     async def begun(self, pid: int) -> None:
         """Waits until a worker is at work."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while not self.at_work(pid):
                 await asyncio.sleep(0.02)
 
@@ -194,7 +194,7 @@ class World:
 
     async def declared_dead(self, pid: int) -> None:
         """Waits until no worker of that process is on the list any more."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while True:
                 with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                     connection = await self.connect()

@@ -17,18 +17,19 @@ import subprocess
 import sys
 import termios
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
-
-from saga.interpreter.postgres import upgrade
+import pytest_asyncio
 
 COMMAND = [sys.executable, "-m", "saga.cli"]
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds after which a test gives up on a process."""
 
 
@@ -203,15 +204,15 @@ class Terminal:
         return bool(data)
 
 
-@pytest.fixture
-def make_saga(tmp_path: Path) -> Iterator[Callable[[Path, dict[str, str]], Saga]]:
-    """The command in a folder, with nothing of this machine's own settings; its processes do not outlive the test."""
+@contextmanager
+def sagas_of(ledger: Path) -> Iterator[Callable[[Path, dict[str, str]], Saga]]:
+    """Makes commands with nothing of this machine's own settings; their processes end with the context."""
     made: list[Saga] = []
     strange = ("SAGA_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(strange)}
 
     def make(folder: Path, more: dict[str, str]) -> Saga:
-        made.append(Saga(folder, kept | {"LEDGER": str(tmp_path / "ledger"), "TZ": "UTC"} | more))
+        made.append(Saga(folder, kept | {"LEDGER": str(ledger), "TZ": "UTC"} | more))
         return made[-1]
 
     yield make
@@ -220,18 +221,40 @@ def make_saga(tmp_path: Path) -> Iterator[Callable[[Path, dict[str, str]], Saga]
         process.communicate()
 
 
-@pytest.fixture
-async def saga(database_url: str, tmp_path: Path, make_saga: Callable[[Path, dict[str, str]], Saga]) -> Saga:
-    """The command in a copy of the test project, on a database of its own."""
-    await upgrade(database_url)
-    connection = await asyncpg.connect(database_url)
+async def project_in(folder: Path, url: str) -> None:
+    """A copy of the test project, and the table that its `sql` step writes."""
+    connection = await asyncpg.connect(url)
     try:
         await connection.execute("create table booking (order_id text)")
     finally:
         await connection.close()
-    folder = tmp_path / "project"
     shutil.copytree(Path(__file__).parent / "project", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    return make_saga(folder, {"SAGA_DATABASE_URL": database_url})
+
+
+@pytest.fixture
+def make_saga(tmp_path: Path) -> Iterator[Callable[[Path, dict[str, str]], Saga]]:
+    """The command in a folder; its processes do not outlive the test."""
+    with sagas_of(tmp_path / "ledger") as make:
+        yield make
+
+
+@pytest.fixture
+async def saga(database_url: str, tmp_path: Path, make_saga: Callable[[Path, dict[str, str]], Saga]) -> Saga:
+    """The command in a copy of the test project, on a database of its own."""
+    await project_in(tmp_path / "project", database_url)
+    return make_saga(tmp_path / "project", {"SAGA_DATABASE_URL": database_url})
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def module_saga(postgres: Any, tables: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Saga]:
+    """As ``saga``, one for all tests of a file: they only look."""
+    name = f"saga_test_{uuid.uuid4().hex[:16]}"
+    url = await postgres.create_database(name, tables)
+    folder = tmp_path_factory.mktemp("saga")
+    await project_in(folder / "project", url)
+    with sagas_of(folder / "ledger") as make:
+        yield make(folder / "project", {"SAGA_DATABASE_URL": url})
+    await postgres.drop_database(name)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 
 from saga.interpreter.client import Client
 from saga.interpreter.machine.events import CancelRequested
-from saga.interpreter.postgres import PostgresStore, upgrade
+from saga.interpreter.postgres import PostgresStore
 
 COMMAND = [sys.executable, "-m", "saga.cli", "demo"]
 SAGAS = Path(__file__).parents[2] / "sagas"
@@ -42,7 +42,6 @@ def home() -> Iterator[Path]:
 @pytest.fixture
 async def given(tmp_path: Path, database_url: str, make_saga: Callable[[Path, dict[str, str]], Any]) -> Any:
     """The command in an empty folder, on a database of its own."""
-    await upgrade(database_url)
     return make_saga(tmp_path, {"SAGA_DATABASE_URL": database_url})
 
 

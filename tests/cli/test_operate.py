@@ -26,7 +26,7 @@ def waiting(saga):
 def test_cancel_waits_for_the_worker_to_undo(saga):
     running = saga.begin("run", "shop.yaml", "-i", "order_id=o-1", "-i", "amount=12.5")
     saga.until(running, "saga signal")
-    done = saga("cancel", "o-1", "--reason", "changed my mind")
+    done = saga("cancel", "o-1", "--reason", "changed my mind", "--wait", "60s")
     assert (done.code, done.out, done.err) == (0, "shop/o-1: cancelled, everything is undone\n", "")
     ran = saga.finish(running)
     assert (ran.code, ran.json["status"]) == (4, "cancelled")
@@ -60,7 +60,7 @@ def test_cancel_while_the_pivot_is_tried_is_pending_and_refused_once_it_has_pass
     saga.until(running, "cancel  ")
     assert saga("cancel", "o-1", "--wait", "0s").out == PENDING
     saga.let_go("charge")
-    refused = saga("cancel", "o-1", "--wait", "25s")
+    refused = saga("cancel", "o-1", "--wait", "60s")
     assert refused.code == 7
     saga.until(running, "await_delivery  waiting")
     late = saga("cancel", "o-1")
@@ -107,42 +107,86 @@ def test_resolve_gives_a_stuck_step_the_output_that_it_had(saga, rows):
     assert next(step for step in shown["steps"] if step["step"] == "write_down")["output"] == {"rows": [], "count": 1}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "message", "hint"),
-    [
-        (
-            ["retry", "shop/o-1"],
-            7,
-            "shop/o-1: the run is not stuck; it goes on by itself",
-            "`saga show shop/o-1` shows",
-        ),
-        (["skip", "o-1", "reserv", "--reason", "x"], 2, 'saga "shop" has no step "reserv"', 'did you mean "reserve"?'),
-        (
-            ["skip", "o-1", "reserve", "--reason", "x"],
-            7,
-            'shop/o-1: "reserve" is neither stuck nor waiting for its next attempt',
-            "`saga show shop/o-1` shows",
-        ),
-        (["skip", "o-1", "reserve"], 2, "Missing option '--reason'", "`saga skip --help` shows how"),
-        (["resolve", "o-1", "reserve", "--reason", "x"], 2, "say how it ended: exactly one of --ok, --rejected", ""),
-        (
-            ["resolve", "o-1", "reserve", "--rejected", "Not OK", "--reason", "x"],
-            2,
-            "--rejected 'Not OK' is no code",
-            "a code is a word of a-z, 0-9 and _, such as card_declined",
-        ),
-        (["resolve", "o-1", "reserve", "--ok", "{", "--reason", "x"], 2, "--ok is not JSON", ""),
-        (["cancel", "o-1", "--wait", "10"], 2, '--wait: "10" ', ""),
-        (["cancel", "o-7"], 2, 'there is no run "o-7"', 'did you mean "o-1"?'),
-    ],
-)
-def test_what_cannot_be_is_refused_with_the_reason(waiting, arguments, code, message, hint):
-    done = waiting(*arguments)
-    assert (done.code, done.out) == (code, "")
-    said, _, hinted = done.err.rstrip("\n").partition("\nhint: ")
-    assert said.startswith(f"error: {message}")
-    assert hinted.startswith(hint)
+REFUSED = [
+    (
+        ["retry", "shop/o-1"],
+        7,
+        "shop/o-1: the run is not stuck; it goes on by itself",
+        "`saga show shop/o-1` shows",
+    ),
+    (["skip", "o-1", "reserv", "--reason", "x"], 2, 'saga "shop" has no step "reserv"', 'did you mean "reserve"?'),
+    (
+        ["skip", "o-1", "reserve", "--reason", "x"],
+        7,
+        'shop/o-1: "reserve" is neither stuck nor waiting for its next attempt',
+        "`saga show shop/o-1` shows",
+    ),
+    (["skip", "o-1", "reserve"], 2, "Missing option '--reason'", "`saga skip --help` shows how"),
+    (["resolve", "o-1", "reserve", "--reason", "x"], 2, "say how it ended: exactly one of --ok, --rejected", ""),
+    (
+        ["resolve", "o-1", "reserve", "--rejected", "Not OK", "--reason", "x"],
+        2,
+        "--rejected 'Not OK' is no code",
+        "a code is a word of a-z, 0-9 and _, such as card_declined",
+    ),
+    (["resolve", "o-1", "reserve", "--ok", "{", "--reason", "x"], 2, "--ok is not JSON", ""),
+    (["cancel", "o-1", "--wait", "10"], 2, '--wait: "10" ', ""),
+    (["cancel", "o-7"], 2, 'there is no run "o-7"', 'did you mean "o-1"?'),
+]
+
+
+def test_what_cannot_be_is_refused_with_the_reason(waiting):
+    for arguments, code, message, hint in REFUSED:
+        done = waiting(*arguments)
+        assert (done.code, done.out) == (code, ""), arguments
+        said, _, hinted = done.err.rstrip("\n").partition("\nhint: ")
+        assert said.startswith(f"error: {message}")
+        assert hinted.startswith(hint), arguments
     assert waiting("show", "o-1", "--json").json["status"] == "waiting"
+
+
+def test_retry_of_one_step_leaves_what_is_stuck_elsewhere(saga):
+    saga.write(
+        "sides.yaml",
+        """
+saga: v1
+name: sides
+version: 1
+id: ${{ input.id }}
+input: {id: {type: string}}
+compensation: {order: graph}
+steps:
+  both:
+    parallel:
+      left:
+        steps:
+          left:
+            call: work.do
+            with: {name: left}
+            compensate: {call: work.undo, with: {name: left, fails: left}}
+      right:
+        steps:
+          right:
+            call: work.do
+            with: {name: right}
+            compensate: {call: work.undo, with: {name: right, fails: right}}
+  last: {call: work.do, with: {name: last, fails: last}, compensate: none}
+""",
+    )
+    saga("run", "sides.yaml", "-i", "id=s-1")
+    shown = saga("show", "s-1").err
+    assert "  saga retry sides/s-1 left\n  saga skip sides/s-1 left " in shown
+    assert "  saga retry sides/s-1 right\n  saga skip sides/s-1 right " in shown
+    assert "`saga retry sides/s-1` tries all of them again" in shown
+    assert saga("retry", "s-1", "left").out == "sides/s-1: it tries left again\n"
+    saga.work()
+    tried = {each["step"]: len(each["undo"]["attempts"]) for each in saga("show", "s-1", "--json").json["steps"][1:3]}
+    assert tried == {"left": 2, "right": 1}
+    refused = saga("retry", "s-1", "last")
+    assert (refused.code, refused.err.splitlines()[0]) == (
+        7,
+        'error: sides/s-1: "last" is not stuck; stuck is: right, left',
+    )
 
 
 async def test_retry_wakes_a_run_whose_workers_kept_dying(saga, rows):

@@ -201,17 +201,18 @@ def test_every_trouble_is_told_with_commands_that_work_when_pasted(lines):
     done = lines("show", "r-1")
     pasted = commands(done.err)
     assert pasted == [
-        "saga retry lines/r-1",
+        "saga retry lines/r-1 'pick[1]'",
         "saga skip lines/r-1 'pick[1]' --reason \"…\"",
         "saga resolve lines/r-1 'pick[1]' --ok '{}' --reason \"…\"",
         "saga resolve lines/r-1 'pick[1]' --rejected CODE --reason \"…\"",
+        "saga retry lines/r-1 'pick[3]'",
         "saga skip lines/r-1 'pick[3]' --reason \"…\"",
         "saga resolve lines/r-1 'pick[3]' --ok '{}' --reason \"…\"",
         "saga resolve lines/r-1 'pick[3]' --rejected CODE --reason \"…\"",
     ]
     assert "stuck at 2 places: `saga retry lines/r-1` tries all of them again\n" in done.err
     assert lines(*shlex.split(pasted[1])[1:]).out == "lines/r-1: it goes on without pick[1]\n"
-    assert lines(*shlex.split(pasted[5])[1:]).out == "lines/r-1: pick[3] is resolved as ok\n"
+    assert lines(*shlex.split(pasted[6])[1:]).out == "lines/r-1: pick[3] is resolved as ok\n"
     lines.work()
     ended = lines("show", "r-1", "--json").json
     assert ended["status"] == "completed"

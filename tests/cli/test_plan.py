@@ -38,3 +38,26 @@ def test_without_a_database_it_says_so(saga):
     done = saga("plan", "shop.yaml", SAGA_DATABASE_URL="postgresql://127.0.0.1:1/nowhere")
     assert done.code == 0, done.err
     assert "not compared with what is deployed: " in done.out
+
+
+def test_a_failure_is_shown_where_nothing_else_went_wrong_and_what_a_catch_undoes(saga):
+    saga.write(
+        "caught.yaml",
+        """
+saga: v1
+name: caught
+version: 1
+id: ${{ input.id }}
+input: {id: {type: string}}
+steps:
+  block:
+    steps:
+      one: {call: work.do, with: {name: one}, compensate: {call: work.undo, with: {name: one}}}
+      two: {call: work.do, with: {name: two}, compensate: {call: work.undo, with: {name: two}}}
+    catch: {sold_out: {undo: true}, any: continue}
+  last: {call: work.do, with: {name: last}, compensate: none}
+""",
+    )
+    said = saga("plan", "caught.yaml").out
+    assert "  two is rejected with sold_out: the run goes on, completed, with one undone\n" in said
+    assert "  last is rejected: compensated, failed; undone two, one\n" in said

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from pathlib import Path
 
 KILLER = """
@@ -61,14 +60,14 @@ async def test_a_run_that_kills_its_worker_is_worked_alone_then_held(saga, rows)
     assert saga("run", "deadly.yaml", "-i", "id=d-1", "--detach").code == 0
     for _ in range(2):
         victim = saga.begin("worker")
-        assert await asyncio.to_thread(victim.wait, 30) == -signal.SIGKILL
+        assert await asyncio.to_thread(victim.wait, 120) == -signal.SIGKILL
     worker = saga.begin("worker")
     said = saga.until(worker, "it is worked on alone, in a process of its own")
     assert "a run died with its worker more than once" in said
     neighbours = [f"n-{number}" for number in range(2)]
     for each in neighbours:
         assert saga("run", "deadly.yaml", "-i", f"id={each}", "-i", "deadly=false", "--detach").code == 0
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(120):
         while await rows("select status from saga.run where address = 'deadly/d-1'") != 4:
             await asyncio.sleep(0.05)
     assert worker.poll() is None, "the worker lives"
@@ -87,20 +86,17 @@ async def test_a_run_that_kills_its_worker_is_worked_alone_then_held(saga, rows)
     assert saga.finish(worker).code == 0
 
 
-async def test_sigterm_hands_over_within_a_second(saga, rows):
-    """Half a second of grace for attempts, then the runs are anybody's; here with room for a slow machine."""
+async def test_sigterm_hands_over_though_no_action_ends(saga, rows):
+    """Half a second of grace for attempts, then the runs are anybody's."""
+    saga.hold("first")
     worker = saga.begin("worker")
     saga.until(worker, "Ctrl-C hands over")
     for number in range(5):
-        assert saga("run", "steps.yaml", "-i", f"id=r-{number}", "-i", "seconds:=60", "--detach").code == 0
-    async with asyncio.timeout(20):
+        assert saga("run", "steps.yaml", "-i", f"id=r-{number}", "--detach").code == 0
+    async with asyncio.timeout(120):
         while len([line for line in saga.ledger if line == "begin first"]) < 5:
             await asyncio.sleep(0.02)
-    asked = time.monotonic()
     worker.send_signal(signal.SIGTERM)
-    while await rows("select count(*) from saga.run where owner is not null"):
-        await asyncio.sleep(0.01)
-    took = time.monotonic() - asked
     assert saga.finish(worker).code == 0
-    assert took < 10.0
+    assert await rows("select count(*) from saga.run where owner is not null") == 0
     assert await rows("select count(*) from saga.run where crashes > 0") == 0

@@ -2,7 +2,8 @@
 
 import re
 import signal
-import time
+
+from spans import MOMENT, SPAN
 
 
 def test_a_run_prints_its_output_on_stdout_and_its_progress_on_stderr(saga):
@@ -18,7 +19,7 @@ def test_a_run_prints_its_output_on_stdout_and_its_progress_on_stderr(saga):
         "✓ third  ok",
         "· steps/r-1  completed",
     ]
-    assert re.fullmatch(r"✓ first  ok  \d+ms", lines[1])
+    assert re.fullmatch(rf"✓ first  ok  {SPAN}", lines[1])
 
 
 def test_a_rejected_step_is_undone_back_and_the_exit_code_says_so(saga):
@@ -32,7 +33,9 @@ def test_a_rejected_step_is_undone_back_and_the_exit_code_says_so(saga):
 def test_an_attempt_that_fails_is_tried_again_and_both_are_told(saga):
     done = saga("run", "steps.yaml", "-i", "id=r-1", "-i", "fails=second!")
     assert done.code == 1
-    assert re.search(r"\? second  unknown  connection_error: second was told to break, \d+ms, again in 20ms", done.err)
+    assert re.search(
+        rf"\? second  unknown  connection_error: second was told to break, {SPAN}, again in 20ms", done.err
+    )
     assert "↻ second  again  attempt 2" in done.err
     assert "✓ undo second  ok" in done.err  # nobody knows whether it had its effect
 
@@ -150,12 +153,12 @@ def test_a_missing_secret_holds_the_run_and_is_named(saga):
 def test_a_wait_prints_the_very_line_that_ends_it(saga):
     running = saga.begin("run", "shop.yaml", "-i", "order_id=o-1", "-i", "amount=12.5")
     said = saga.until(running, "saga signal")
-    assert re.search(r"◷ await_payment  waiting  for paid, until \d\d:\d\d:\d\d UTC", said)
+    assert re.search(rf"◷ await_payment  waiting  for paid, until {MOMENT}", said)
     assert "waiting for paid; from another terminal:" in said
     line = said.splitlines()[-1].strip()
     assert line == "saga signal shop/o-1 paid -p amount=12.5 -p method=card"
     assert saga(*line.split()[1:]).out == "accepted\n"
-    assert "saga signal shop/o-1 delivered -p tracking=tracking" in saga.until(running, "shop/o-1 delivered")
+    assert "saga signal shop/o-1 delivered -p tracking=tracking-1" in saga.until(running, "shop/o-1 delivered")
     assert saga("signal", "o-1", "delivered", "-p", "tracking=t-1").out == "accepted\n"
     done = saga.finish(running)
     assert done.code == 0
@@ -178,10 +181,8 @@ def test_ctrl_c_leaves_the_run_and_a_worker_goes_on_without_doing_a_thing_twice(
     saga.hold("second")
     running = saga.begin("run", "steps.yaml", "-i", "id=r-1")
     saga.until_ledger("begin second")
-    asked = time.monotonic()
     running.send_signal(signal.SIGINT)
-    done = saga.finish(running)
-    assert time.monotonic() - asked < 15
+    done = saga.finish(running)  # it does not wait for the action
     saga.let_go("second")
     assert (done.code, done.out) == (130, "")
     assert done.err.endswith("steps/r-1 keeps its place; to go on:  saga worker\n")
@@ -232,10 +233,8 @@ def test_a_worker_hands_over_at_once(saga):
     saga.hold("first")
     saga("run", "steps.yaml", "-i", "id=r-1", "--detach")
     saga.until_ledger("begin first")
-    asked = time.monotonic()
     worker.send_signal(signal.SIGTERM)
-    assert saga.finish(worker).code == 0
-    assert time.monotonic() - asked < 15
+    assert saga.finish(worker).code == 0  # it does not wait for the action
     assert saga("list", "--json").json["runs"][0]["in_hand"] is False
 
 

@@ -60,40 +60,40 @@ def test_a_wrong_name(waiting):
     assert waiting("signal", "o-1", "xyz").err.endswith("hint: it declares: paid, delivered\n")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message", "hint"),
-    [
-        (["-p", "amount=abc"], "amount is a number, not 'abc'", "write such as -p amount=12.5"),
-        (["-p", "amout=1"], '-p amout=1: there is no field "amout"', 'did you mean "amount"?'),
-        (["-p", "amount"], "-p 'amount' is neither key=value nor key:=json", "write such as -p amount=value"),
-        (["-p", "amount:={"], "-p amount is not JSON (line 1, column 2): ", "the text after := is JSON"),
-        (["-p", "amount=1", "-p", "amount=2"], "-p gives amount twice", "keep one"),
-        (
-            ["-p", "amount=1"],
-            'payload lacks "method"',
-            "such as: saga signal shop/o-1 paid -p amount=1 -p method=card",
-        ),
-        (
-            ["-p", "amount=1", "-p", "method=shells"],
-            'payload.method must be one of card, cash, not the text "shells"',
-            "such as: saga signal shop/o-1 paid -p amount=1 -p method=card",
-        ),
-        (["--payload", "[1]"], "payload must be a map of fields, not a list", "such as: saga signal shop/o-1 paid -p"),
-        (["--payload", "[1]", "-p", "amount=1"], "--payload gives no map, so -p has nothing to add to", ""),
-        (["--payload", "{"], "--payload is not JSON (line 1, column 2): ", ""),
-        (["--payload", "steps.yaml"], "--payload is not JSON (line 1, column 1): ", "write a file as @path"),
-        (["--payload", "@nowhere.json"], "--payload @nowhere.json: No such file or directory", "name a file"),
-        (["--payload", '{"amount": 1, "amount": 2}'], 'the key "amount" stands twice; keep one', ""),
-    ],
-)
-def test_a_wrong_payload_is_refused_before_anything_is_stored(waiting, arguments, message, hint):
-    done = waiting("signal", "o-1", "paid", *arguments)
-    assert (done.code, done.out) == (2, "")
-    said, _, hinted = done.err.rstrip("\n").partition("\nhint: ")
-    assert said.startswith("error: ")
-    assert message in said
-    assert hinted.startswith(hint)
-    assert bool(hinted) is bool(hint)
+REFUSED = [
+    (["-p", "amount=abc"], "amount is a number, not 'abc'", "write such as -p amount=12.5"),
+    (["-p", "amout=1"], '-p amout=1: there is no field "amout"', 'did you mean "amount"?'),
+    (["-p", "amount"], "-p 'amount' is neither key=value nor key:=json", "write such as -p amount=value"),
+    (["-p", "amount:={"], "-p amount is not JSON (line 1, column 2): ", "the text after := is JSON"),
+    (["-p", "amount=1", "-p", "amount=2"], "-p gives amount twice", "keep one"),
+    (
+        ["-p", "amount=1"],
+        'payload lacks "method"',
+        "such as: saga signal shop/o-1 paid -p amount=1 -p method=card",
+    ),
+    (
+        ["-p", "amount=1", "-p", "method=shells"],
+        'payload.method must be one of card, cash, not the text "shells"',
+        "such as: saga signal shop/o-1 paid -p amount=1 -p method=card",
+    ),
+    (["--payload", "[1]"], "payload must be a map of fields, not a list", "such as: saga signal shop/o-1 paid -p"),
+    (["--payload", "[1]", "-p", "amount=1"], "--payload gives no map, so -p has nothing to add to", ""),
+    (["--payload", "{"], "--payload is not JSON (line 1, column 2): ", ""),
+    (["--payload", "steps.yaml"], "--payload is not JSON (line 1, column 1): ", "write a file as @path"),
+    (["--payload", "@nowhere.json"], "--payload @nowhere.json: No such file or directory", "name a file"),
+    (["--payload", '{"amount": 1, "amount": 2}'], 'the key "amount" stands twice; keep one', ""),
+]
+
+
+def test_a_wrong_payload_is_refused_before_anything_is_stored(waiting):
+    for arguments, message, hint in REFUSED:
+        done = waiting("signal", "o-1", "paid", *arguments)
+        assert (done.code, done.out) == (2, ""), arguments
+        said, _, hinted = done.err.rstrip("\n").partition("\nhint: ")
+        assert said.startswith("error: ")
+        assert message in said
+        assert hinted.startswith(hint), arguments
+        assert bool(hinted) is bool(hint), arguments
     assert waiting("show", "o-1", "--json").json["signals"] == []
 
 

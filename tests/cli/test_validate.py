@@ -163,6 +163,19 @@ def test_folders_below_belong_to_a_project(offline: Any) -> None:
     assert (below.code, below.err) == (0, "1 file: no problems\n")
 
 
+def test_a_repository_of_several_projects(offline: Any) -> None:
+    for name in ("shop", "services/bank"):
+        (offline.folder / name / "sagas").mkdir(parents=True)
+        offline.write(f"{name}/saga.toml", f'name = "{Path(name).name}"\n')
+        offline.write(f"{name}/sagas/right.yaml", RIGHT)  # each project may have a saga of that name
+    done = offline("validate", "--strict")
+    assert (done.code, done.err) == (0, "2 files: no problems\n")
+    offline.write("services/bank/sagas/wrong.yaml", WRONG)
+    done = offline("validate", "--format", "concise")
+    assert done.out.startswith("services/bank/sagas/wrong.yaml:")
+    assert offline("verify", "shop").code == 0
+
+
 def test_functions_are_looked_up_in_the_projects_actions(offline: Any) -> None:
     offline.write("right.yaml", RIGHT)
     offline.write("actions.py", ACTIONS)

@@ -9,7 +9,6 @@ import asyncio
 import os
 import re
 import shutil
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,15 +18,16 @@ import asyncpg
 from docs_output import fits
 from docs_pages import ROOT, Block, Page
 from docs_terminal import Terminal
+from ports import free_port
 
 from saga.interpreter.postgres import upgrade
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds that a command gets."""
 HOME = "/home/ada"
 """How pages call the folder in which they are played."""
 _UNTIL_QUIET = 3.0
-_PORT = re.compile(r"--port (\d+)")
+_PORT = re.compile(r"(?:--port |\bport=)(\d+)")
 _PYTEST = "-p no:asyncio -p no:cacheprovider"
 """A user need not have the plugins of this repository."""
 
@@ -105,7 +105,7 @@ class Story:
         self._url = url
         self._patient = patient
         self._terminals: dict[str, Terminal] = {}
-        self._ports = {port: _free_port() for port in _PORT.findall(page.text)}
+        self._ports = {port: str(free_port()) for port in _PORT.findall(page.text)}
         """The ports that the page names, and those that its servers get: pages are played at once on one machine."""
 
     def play(self) -> Iterator[Move]:
@@ -176,12 +176,6 @@ class Story:
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
         user = {"LOGNAME": "ada", "TZ": "UTC", "NO_COLOR": "1", "COLUMNS": "100", "PYTEST_ADDOPTS": _PYTEST}
         return kept | user | {"PATH": path, "SAGA_DATABASE_URL": self._url}
-
-
-def _free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
 
 
 async def _execute(url: str, text: str) -> None:

@@ -169,6 +169,9 @@ class Explorer:
             yield ResumeRequested(at, number) if state.paused else PauseRequested(at, number)
         if state.troubles and not ledger.operated:
             yield RetryRequested(at, number)
+            if len(state.troubles) > 1:
+                names = (machine.spelled(self.definition, trouble.place) for trouble in state.troubles)
+                yield from (RetryRequested(at, number, step=name) for name in names)
             for trouble in state.troubles:
                 yield from self._by_hand(at, number, trouble)
 

@@ -86,6 +86,9 @@ class Story:
     def undone(self, name: str) -> list[Command]:
         return self.tell(ActionSucceeded(1, *self.ref(name, 0), None))
 
+    def not_undone(self, name: str) -> list[Command]:
+        return self.tell(ActionRejected(1, *self.ref(name, 0), "refused"))
+
     def rejected(self, name: str, code: str = "refused") -> list[Command]:
         return self.tell(ActionRejected(1, *self.ref(name), code))
 
@@ -436,6 +439,11 @@ steps:
         ("pat", 'there is no step "pat"'),
     ):
         assert refusal(story.definition, story.state, StepSkipped(1, 1, step=name)) == why
+    why = '"put[3]" is not stuck; stuck is: put[1], put[0], put[2]'
+    assert refusal(story.definition, story.state, RetryRequested(1, 1, step="put[3]")) == why
+    story.tell(RetryRequested(1, 1, step="put[0]"))
+    assert story.running == ["put[0]"]
+    story.rejected("put[0]")
     story.tell(StepSkipped(1, 1, step="put[0]"))
     story.tell(StepResolved(1, 2, step="put[2]", how="ok", output="by hand"))
     assert machine.status(story.state) is Status.STUCK
@@ -480,3 +488,29 @@ steps:
     assert story.running == ["-right"]
     story.undone("right")
     assert story.running == ["-first"]
+
+
+def test_one_of_several_stuck_undos_is_tried_again_alone() -> None:
+    story = Story("""
+compensation: {order: graph}
+steps:
+  sides:
+    parallel:
+      left: {steps: {left: {call: a.left, compensate: {call: a.undo_left}}}}
+      right: {steps: {right: {call: a.right, compensate: {call: a.undo_right}}}}
+  last: {call: a.last, compensate: none}
+""")
+    story.ok("left")
+    story.ok("right")
+    story.rejected("last")
+    story.not_undone("left")
+    story.not_undone("right")
+    assert machine.status(story.state) is Status.STUCK
+    story.tell(RetryRequested(1, 1, step="right"))
+    assert story.running == ["-right"]
+    story.undone("right")
+    assert machine.status(story.state) is Status.STUCK
+    story.tell(RetryRequested(1, 2, step="left"))
+    assert (story.running, machine.status(story.state)) == (["-left"], Status.COMPENSATING)
+    story.undone("left")
+    assert story.end == ("compensated", "failed")

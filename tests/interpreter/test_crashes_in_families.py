@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
-import pytest
 from test_families import CHILD, PARENT, know
-from workshop import Workshop, open_workshop
+from workshop import PATIENCE, Workshop
 
-from saga.interpreter.memory import MemoryStore
-from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.store import RunRow, Store
 
 CHANGES = ("write", "settle", "claim", "start", "send", "take_outbox", "delivered", "publish")
@@ -26,15 +21,6 @@ TOLD = """
   after:
 """
 TELLING = PARENT.replace("\n  after:\n", TOLD)
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def workshop(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> AsyncIterator[Workshop]:
-    store = await PostgresStore.open(database_url, upgrade=True) if request.param == "postgres" else MemoryStore()
-    try:
-        yield await open_workshop(tmp_path, store)
-    finally:
-        await store.close()
 
 
 class Stumbling:
@@ -68,7 +54,7 @@ async def work_until_lost(workshop: Workshop, run: RunRow, at: int) -> bool:
     stumbling = Stumbling(workshop.store, at)
     worker = replace(workshop, store=cast(Store, stumbling)).worker()
     await worker.begin()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not stumbling.stumbled.is_set() and not await all_done(workshop, run):
             await asyncio.sleep(0.002)
     lost = stumbling.stumbled.is_set()
@@ -101,8 +87,8 @@ async def test_a_family_survives_the_loss_of_its_worker_after_every_change(works
         if lost:
             async with workshop.working():
                 # a delivery that broke off in the last moment of the lost worker is tried again within a minute
-                ended = await workshop.until(run, "compensated", seconds=90)
-                async with asyncio.timeout(90):
+                ended = await workshop.until(run, "compensated")
+                async with asyncio.timeout(PATIENCE):
                     while not await all_done(workshop, run):
                         await asyncio.sleep(0.002)
                 assert not ended.incomplete

@@ -89,7 +89,7 @@ async def end_server(home: Path) -> None:
 
 async def gone(pid: int) -> None:
     """Returns when the process has ended."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while is_alive(pid):
             await pause()
 
@@ -120,7 +120,7 @@ def child_of_ours(command: list[str], account: Account | None) -> subprocess.Pop
 
 
 def output_of(process: subprocess.Popen[str]) -> str:
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (0, "")
     return output.strip()
 
@@ -328,7 +328,7 @@ async def test_a_first_start_killed_half_way_is_made_good_by_the_next(new_home: 
     server = EmbeddedPostgres(new_home, QUICK)
     assert await server.start() == "started"
     assert await fetch(server.url, "select count(*) from pg_database") == 4
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while list(new_home.glob("data.new-*/*")):  # the killed one's initdb notices, and tidies up
             await pause()
 
@@ -347,7 +347,7 @@ async def test_a_killed_server_is_started_again_with_all_that_was_committed(home
 
 
 async def test_no_second_server_beside_a_living_process_of_a_killed_one(home: Path) -> None:
-    server = EmbeddedPostgres(home, QUICK, patience=SECOND)
+    server = EmbeddedPostgres(home, QUICK)
     await server.start()
     connection = await asyncpg.connect(server.url)
     orphan = connection.get_server_pid()
@@ -359,7 +359,7 @@ async def test_no_second_server_beside_a_living_process_of_a_killed_one(home: Pa
         os.kill(pid, signal.SIGKILL)
         await gone(pid)
         with pytest.raises(EmbeddedProblem, match=r"pre-existing shared memory block .* is still in use"):
-            await server.start()
+            await EmbeddedPostgres(home, QUICK, patience=4 * SECOND).start()
     finally:
         os.kill(orphan, signal.SIGKILL)
         await asyncio.wait([endless])
@@ -634,9 +634,11 @@ async def test_a_socket_folder_of_somebody_else_is_not_trusted(folder: Path) -> 
 # The fixtures of the whole suite
 
 
-async def test_each_test_gets_an_empty_database(database_url: str) -> None:
+async def test_each_test_gets_a_database_of_its_own(database_url: str, empty_database_url: str) -> None:
     query = "select count(*) from pg_class where relnamespace = 'public'::regnamespace"
-    assert await fetch(database_url, query) == 0
+    assert await fetch(database_url, query) == await fetch(empty_database_url, query) == 0
+    assert await fetch(database_url, "select count(*) from saga.run") == 0
+    assert await fetch(empty_database_url, "select count(*) from pg_namespace where nspname = 'saga'") == 0
 
 
 def test_a_test_without_a_loop_gets_one_too(database_url: str) -> None:

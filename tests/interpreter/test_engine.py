@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from workshop import HEADER, QUICK, Workshop, open_workshop
+from workshop import HEADER, PATIENCE, QUICK, Workshop
 
 from saga.interpreter.client import Conflict, NotNow, RunEnded, UnknownRun, UnknownSignal
 from saga.interpreter.machine.events import CancelRequested, RetryRequested, StepResolved, StepSkipped
-from saga.interpreter.memory import MemoryStore
-from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.store import Message
 from saga.interpreter.worker import Settings
 from saga.schema.values import ValueProblem
@@ -62,18 +58,6 @@ steps:
 )
 
 
-@pytest.fixture(params=["memory", "postgres"])
-async def workshop(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> AsyncIterator[Workshop]:
-    if request.param == "memory":
-        yield await open_workshop(tmp_path, MemoryStore())
-        return
-    store = await PostgresStore.open(database_url, upgrade=True)
-    try:
-        yield await open_workshop(tmp_path, store)
-    finally:
-        await store.close()
-
-
 async def test_a_run_completes(workshop: Workshop) -> None:
     async with workshop.working():
         run = await workshop.start(THREE, key="k")
@@ -116,7 +100,7 @@ async def test_a_stuck_undo_is_retried_by_hand(workshop: Workshop) -> None:
             await workshop.client.operate(stuck, StepSkipped(0, 0, "me", "why", step="second"))
         before = len(workshop.calls())
         await workshop.client.operate(stuck, RetryRequested(0, 0, "me", "again"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while len(workshop.calls()) < before + 3:
                 await asyncio.sleep(0.005)
         stuck = await workshop.until(run, "stuck")
@@ -184,7 +168,7 @@ async def test_cancel_stops_an_action_under_way(workshop: Workshop) -> None:
     workshop.be_slow(True)
     async with workshop.working():
         run = await workshop.start(THREE, key="k", two="slow")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while "second" not in workshop.calls():
                 await asyncio.sleep(0.005)
         await workshop.client.operate(run, CancelRequested(0, 0, "me", "why"))
@@ -217,7 +201,7 @@ async def test_a_worker_that_leaves_hands_its_runs_over(workshop: Workshop) -> N
     workshop.be_slow(True)
     async with workshop.working(Settings(grace=0.05)):
         run = await workshop.start(THREE, key="k", two="slow")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while "second" not in workshop.calls():
                 await asyncio.sleep(0.005)
     found = await workshop.store.run(run.id)
@@ -246,7 +230,9 @@ async def test_bad_questions_are_answered_in_words(workshop: Workshop) -> None:
 
 async def test_an_attempt_that_takes_too_long_is_cut_off(workshop: Workshop) -> None:
     workshop.be_slow(True)
-    text = THREE.replace(QUICK, "defaults: {retry: {attempts: 1}, attempt_timeout: 300ms}\n")
+    forward = 'with: {how: "${{ input.two }}"}\n'
+    text = THREE.replace(forward, f"{forward}    retry: {{attempts: 1}}\n    attempt_timeout: 300ms\n")
+    text = text.replace("{call: act.undo}", "{call: act.undo, attempt_timeout: 1m}")
     async with workshop.working():
         run = await workshop.start(text, key="k", two="slow")
         ended = await workshop.until(run, "compensated")

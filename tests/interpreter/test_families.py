@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from workshop import QUICK, Workshop, open_workshop
+from workshop import PATIENCE, QUICK, Workshop
 
 from saga.interpreter.client import Conflict, NotNow
 from saga.interpreter.machine.events import CancelRequested, TerminateRequested
-from saga.interpreter.memory import MemoryStore
-from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.store import RunRow
 from saga.schema.loader import load
 
@@ -74,18 +70,6 @@ WAITING = CHILD.replace(
 ).replace("steps:\n", "signals: {go: {payload: {}}}\nsteps:\n", 1)
 
 
-@pytest.fixture(params=["memory", "postgres"])
-async def workshop(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> AsyncIterator[Workshop]:
-    if request.param == "memory":
-        yield await open_workshop(tmp_path, MemoryStore())
-        return
-    store = await PostgresStore.open(database_url, upgrade=True)
-    try:
-        yield await open_workshop(tmp_path, store)
-    finally:
-        await store.close()
-
-
 async def know(workshop: Workshop, *texts: str) -> None:
     for text in texts:
         await workshop.client.definitions.register(workshop.project, load(text, "child.yaml"))
@@ -93,7 +77,7 @@ async def know(workshop: Workshop, *texts: str) -> None:
 
 async def child_of(workshop: Workshop, run: RunRow, which: int = 0) -> RunRow:
     """The child, as soon as there is one."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while len(found := await workshop.store.children(run.id)) <= which:
             await asyncio.sleep(0.005)
     return found[which]
@@ -176,7 +160,7 @@ async def test_an_id_of_somebody_else_is_a_conflict(workshop: Workshop) -> None:
 async def test_a_child_that_nobody_knows_is_a_problem_until_it_is_registered(workshop: Workshop) -> None:
     async with workshop.working():
         run = await workshop.start(PARENT, key="k")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not (found := await workshop.store.undelivered(run.id)):
                 await asyncio.sleep(0.01)
         assert found == ['the child saga "child" is not registered: run or register it once']

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from test_engine import THREE, WAITING
-from workshop import Workshop, open_workshop
+from workshop import Workshop
 
 from saga.interpreter import limits
 from saga.interpreter.client import MailboxFull, NotNow
 from saga.interpreter.machine.events import CancelRequested, RetryRequested
-from saga.interpreter.memory import MemoryStore
-from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.store import MOST_UNREAD, Message
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def workshop(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> AsyncIterator[Workshop]:
-    store = await PostgresStore.open(database_url, upgrade=True) if request.param == "postgres" else MemoryStore()
-    try:
-        yield await open_workshop(tmp_path, store)
-    finally:
-        await store.close()
 
 
 @pytest.mark.parametrize(("what", "word"), [("MOST_EVENTS", "events"), ("MOST_BYTES", "MiB")])

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from workshop import ACTIONS, HEADER, Workshop, open_workshop
+from workshop import ACTIONS, HEADER, PATIENCE, Workshop
 
-from saga.interpreter.memory import MemoryStore
-from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.worker import Settings
 from saga.sdk import StepContext
 
@@ -22,7 +18,6 @@ async def long(context, until=3):
     """Goes on where the attempt before stopped; hangs without a word in the middle of the first one."""
     note(context, details=context.details)
     for number in range((context.details or {"done": 0})["done"], until):
-        await asyncio.sleep(0.1)
         context.heartbeat({"done": number + 1})
         if context.attempt == 1 and number == 1:
             await asyncio.sleep(60)
@@ -30,9 +25,9 @@ async def long(context, until=3):
 
 
 @action("act.threaded")
-def threaded(context):
+def threaded(context, seconds=0.8):
     note(context)
-    for number in range(8):
+    for number in range(round(seconds / 0.1)):
         time.sleep(0.1)
         context.heartbeat({"done": number})
     return "through"
@@ -49,20 +44,16 @@ def saga(step: str) -> str:
     return HEADER + "steps:\n  step:\n" + step + QUIET + 'output: {step: "${{ steps.step.output }}"}\n'
 
 
-@pytest.fixture(params=["memory", "postgres"])
-async def workshop(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> AsyncIterator[Workshop]:
-    store = await PostgresStore.open(database_url, upgrade=True) if request.param == "postgres" else MemoryStore()
-    try:
-        shop = await open_workshop(tmp_path, store)
-        (tmp_path / "actions.py").write_text(ACTIONS.replace("import asyncio,", "import time, asyncio,") + LONG)
-        yield shop
-    finally:
-        await store.close()
+@pytest.fixture
+def workshop(workshop: Workshop) -> Workshop:
+    text = ACTIONS.replace("import asyncio,", "import time, asyncio,") + LONG
+    (workshop.folder / "actions.py").write_text(text)
+    return workshop
 
 
 async def test_a_silent_attempt_is_cut_off_and_the_next_goes_on_where_it_was(workshop: Workshop) -> None:
     async with workshop.working():
-        run = await workshop.start(saga("    call: act.long\n    heartbeat: 500ms\n"), key="k")
+        run = await workshop.start(saga("    call: act.long\n    heartbeat: 2s\n"), key="k")
         ended = await workshop.until(run, "completed")
     assert [call["details"] for call in workshop.book()] == [None, {"done": 2}]
     assert json.loads(ended.output or "") == {"step": {"done": 2}}
@@ -72,7 +63,8 @@ async def test_a_silent_attempt_is_cut_off_and_the_next_goes_on_where_it_was(wor
 
 async def test_a_heartbeat_from_a_thread_keeps_an_attempt_alive(workshop: Workshop) -> None:
     async with workshop.working():
-        run = await workshop.start(saga("    call: act.threaded\n    heartbeat: 500ms\n"), key="k")
+        text = saga("    call: act.threaded\n    with: {seconds: 4}\n    heartbeat: 3s\n")
+        run = await workshop.start(text, key="k")
         ended = await workshop.until(run, "completed")
     assert json.loads(ended.output or "") == {"step": "through"}
     assert len(workshop.book()) == 1
@@ -91,10 +83,9 @@ async def test_progress_outlives_the_worker(workshop: Workshop) -> None:
     text = saga("    call: act.long\n    heartbeat: 30s\n")
     async with workshop.working(Settings(grace=0.0)):
         run = await workshop.start(text, key="k")
-        async with asyncio.timeout(10):
-            while await workshop.store.progress(run.id, f"{run.id}/step") is None:
+        async with asyncio.timeout(PATIENCE):
+            while json.loads(await workshop.store.progress(run.id, f"{run.id}/step") or "{}") != {"done": 2}:
                 await asyncio.sleep(0.01)
-            await asyncio.sleep(0.3)  # it is hanging by now
     async with workshop.working():
         await workshop.until(run, "completed")
     assert [call["details"] for call in workshop.book()] == [None, {"done": 2}]
@@ -116,7 +107,7 @@ async def test_at_most_once_is_not_tried_again_after_its_worker_was_lost(worksho
     workshop.be_slow(True)
     async with workshop.working(Settings(grace=0.0)):
         run = await workshop.start(text, key="k")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not workshop.book():
                 await asyncio.sleep(0.005)
     workshop.be_slow(False)

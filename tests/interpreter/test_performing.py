@@ -367,7 +367,7 @@ async def test_requests_are_performed_and_their_secrets_missed():
 async def test_threads_are_bounded_and_reused():
     lock = threading.Lock()
     running, most, names = 0, 0, set()
-    full = threading.Barrier(3, timeout=10)
+    full = threading.Barrier(3, timeout=120)
 
     def work(wait):
         nonlocal running, most
@@ -395,12 +395,12 @@ async def test_a_cancelled_function_that_waits_for_a_thread_never_starts():
     def work(name):
         called.append(name)
         began.set()
-        go_on.wait(10)
+        go_on.wait(120)
 
     async with performing(work, threads=1) as performer:
         first = asyncio.create_task(performer.perform(attempt_of("work", {"name": "first"})))
         second = asyncio.create_task(performer.perform(attempt_of("work", {"name": "second"})))
-        await asyncio.to_thread(began.wait, 10)
+        await asyncio.to_thread(began.wait, 120)
         for task in (second, first):
             task.cancel()
             with suppress(asyncio.CancelledError):

@@ -258,6 +258,24 @@ def test_the_longest_time_is_the_sum_of_what_the_file_allows() -> None:
     assert found.endless == ()
 
 
+def test_the_undo_of_a_loop_takes_as_often_as_the_loop_goes_round() -> None:
+    one = "{one: {call: a.one, compensate: {call: a.undo}}}"
+    loop = "  all: {each: input.key, max: MAX, at_once: 3, steps: " + one + "}\n"
+    assert plan(saga(loop.replace("MAX", "20"))).backward == 20 * (3600 + 60) * 1_000_000
+    assert plan(saga(loop.replace("MAX", "'${{ len(input.key) }}'"))).backward is None
+
+
+def test_the_times_of_children_count_where_their_sagas_are_known() -> None:
+    one = "  one: {call: a.one, retry: {attempts: 1}, compensate: {call: a.undo}}\n"
+    child = load(saga(one).text.replace("name: pattern", "name: child"), "child.yaml")
+    parent = saga("  part: {saga: child, compensate: child}\n")
+    assert plan(parent).endless == ("part",)
+    found = plan(parent, {"child": child})
+    undo = (3600 + 60) * 1_000_000
+    assert (found.forward, found.backward, found.endless) == (60_000_000 + undo, undo, ())
+    assert plan(parent, {"child": parent}).forward is None
+
+
 def test_what_states_no_limit_is_named() -> None:
     found = plan(saga("  wait_for_it: {wait: {signal: a, timeout: never}}\n  go: {call: a.go, compensate: none}\n"
                       "  b: {wait: {signal: b, timeout: 1h}, on_timeout: continue}\n", more=SIGNALS))  # fmt: skip

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from workshop import HEADER, QUICK, Workshop, open_workshop
+from workshop import HEADER, PATIENCE, QUICK, Workshop
 
 from saga.interpreter.machine.events import CancelRequested
-from saga.interpreter.memory import MemoryStore
-from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.store import RunRow
 from saga.interpreter.task_store import Task
 from saga.interpreter.tasks import TaskName, Tasks, name_of
@@ -54,28 +50,16 @@ output: {far: "${{ steps.far.output.step }}"}
 )
 
 
-@pytest.fixture(params=["memory", "postgres"])
-async def workshop(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> AsyncIterator[Workshop]:
-    if request.param == "memory":
-        yield await open_workshop(tmp_path, MemoryStore())
-        return
-    store = await PostgresStore.open(database_url, upgrade=True)
-    try:
-        yield await open_workshop(tmp_path, store)
-    finally:
-        await store.close()
-
-
-async def taken(workshop: Workshop, lease: int = 30_000_000) -> Task:
-    async with asyncio.timeout(20):
+async def taken(workshop: Workshop) -> Task:
+    async with asyncio.timeout(PATIENCE):
         while True:
-            for task in await Tasks(workshop.store).take(workshop.project, ["parcel.pack"], lease=lease, holder="me"):
+            for task in await Tasks(workshop.store).take(workshop.project, ["parcel.pack"], holder="me"):
                 return task
             await asyncio.sleep(0.005)
 
 
 async def parked(workshop: Workshop, run: RunRow) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while (row := await workshop.store.run(run.id)) is None or row.status.word != "waiting":
             await asyncio.sleep(0.005)
     assert row.owner is None
@@ -134,8 +118,8 @@ async def test_a_silent_taker_loses_its_task_and_its_answer_is_late(workshop: Wo
     tasks = Tasks(workshop.store)
     async with workshop.working():
         run = await workshop.start(PACKING, key="k")
-        first = await taken(workshop, lease=1_000_000)
-        await tasks.heartbeat(name_of(first), {"boxes": 7})
+        first = await taken(workshop)
+        assert await tasks.heartbeat(name_of(first), {"boxes": 7}, lease=1_000_000) == "go_on"
         second = await taken(workshop)
         assert (second.attempt, json.loads(second.details or "")) == (2, {"boxes": 7})
         assert await tasks.complete(name_of(first), "late") == "late"
@@ -161,7 +145,7 @@ async def test_cancel_tells_the_taker(workshop: Workshop) -> None:
         name = name_of(await taken(workshop))
         await parked(workshop, run)
         await workshop.client.operate(run, CancelRequested(0, 0, "me", "why"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while await tasks.heartbeat(name) != "stop":
                 await asyncio.sleep(0.01)
         assert await tasks.fail(name, "stopped") == "accepted"
@@ -172,7 +156,7 @@ async def test_an_offered_task_outlives_the_worker(workshop: Workshop) -> None:
     async with workshop.working():
         run = await workshop.start(PACKING, key="k")
         await parked(workshop, run)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not await workshop.store.tasks(run.id):
                 await asyncio.sleep(0.005)
     task = await taken(workshop)
@@ -208,7 +192,7 @@ async def test_a_cancelled_run_stops_its_errand(workshop: Workshop) -> None:
     workshop.be_slow(True)
     async with workshop.working(), workshop.working(queues=("gpu",)):
         run = await workshop.start(QUEUED, key="k", one="slow")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while "far" not in workshop.calls():
                 await asyncio.sleep(0.005)
         await workshop.client.operate(run, CancelRequested(0, 0, "me", "why"))

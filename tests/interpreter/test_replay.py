@@ -73,6 +73,7 @@ EVENTS: list[Event] = [
     SignalReceived(5, 3, "paid", {}, 4),
     CancelRequested(5, 3, "me", "why"),
     RetryRequested(5, 3, "me", "why"),
+    RetryRequested(5, 3, "me", "why", step="charge"),
     StepSkipped(5, 3, "me", "why", step="charge"),
     StepResolved(5, 3, "me", "why", step="charge", how="ok", output={"a": 1}),
     StepResolved(5, 3, "me", "why", step="charge", how="rejected", code="declined"),

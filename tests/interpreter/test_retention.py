@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest
-from workshop import HEADER, Workshop, open_workshop
+from workshop import HEADER, PATIENCE, Workshop
 
 from saga.interpreter.keeping import Keep
-from saga.interpreter.memory import MemoryStore
-from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.retention import expired, first_id
 from saga.interpreter.starting import new_id
 from saga.interpreter.worker import Settings
 
 HOUR = 3_600_000_000
 TEXT = HEADER + "steps: {only: {call: act.do, compensate: none}}\n"
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def workshop(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> AsyncIterator[Workshop]:
-    if request.param == "memory":
-        yield await open_workshop(tmp_path, MemoryStore())
-        return
-    store = await PostgresStore.open(database_url, upgrade=True)
-    try:
-        yield await open_workshop(tmp_path, store)
-    finally:
-        await store.close()
 
 
 async def test_a_worker_removes_by_age_and_by_saga(workshop: Workshop) -> None:
@@ -41,7 +24,7 @@ async def test_a_worker_removes_by_age_and_by_saga(workshop: Workshop) -> None:
             await workshop.until(run, "completed")
     left = await workshop.start(TEXT, key="open")
     async with workshop.working(settings, actions=False):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while len(await workshop.store.runs()) > 2:
                 await asyncio.sleep(0.01)
     assert {run.id for run in await workshop.store.runs()} == {kept.id, left.id}

@@ -9,15 +9,11 @@ import hmac
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
-import pytest
 from aiohttp import web
-from workshop import HEADER, QUICK, Workshop, open_workshop
+from workshop import HEADER, PATIENCE, QUICK, Workshop
 
-from saga.interpreter.memory import MemoryStore
-from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.project import Sink
 from saga.interpreter.store import RunRow
 from saga.schema.loader import load
@@ -78,18 +74,6 @@ steps:
 )
 
 
-@pytest.fixture(params=["memory", "postgres"])
-async def workshop(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> AsyncIterator[Workshop]:
-    if request.param == "memory":
-        yield await open_workshop(tmp_path, MemoryStore())
-        return
-    store = await PostgresStore.open(database_url, upgrade=True)
-    try:
-        yield await open_workshop(tmp_path, store)
-    finally:
-        await store.close()
-
-
 class Listening:
     """A real server that takes events, or not."""
 
@@ -105,7 +89,7 @@ class Listening:
         return web.Response(status=self.status)
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while len(self.got) < count:
                 await asyncio.sleep(0.005)
 
@@ -127,14 +111,14 @@ async def listening() -> AsyncIterator[Listening]:
 
 
 async def published(workshop: Workshop, count: int) -> list[dict[str, Any]]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while len(found := await workshop.store.events(workshop.project)) < count:
             await asyncio.sleep(0.005)
     return [json.loads(row.data) for _, row in found]
 
 
 async def problem(workshop: Workshop, run: RunRow) -> str:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not (found := await workshop.store.undelivered(run.id)):
             await asyncio.sleep(0.005)
     return found[0]
@@ -236,7 +220,7 @@ async def test_a_run_starts_another_and_goes_on(workshop: Workshop) -> None:
     async with workshop.working():
         run = await workshop.start(STARTER, key="k", one="mine", two="l")
         await workshop.until(run, "completed")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not (found := await workshop.store.by_address("listener/mine", workshop.project)):
                 await asyncio.sleep(0.005)
         assert (json.loads(found[0].input)["key"], found[0].parent) == ("l", None)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
+from uuid import UUID
 
 import pytest
-from workshop import HEADER, Workshop, open_workshop
+from workshop import HEADER, PATIENCE, Workshop
 
 from saga.interpreter.client import Started
+from saga.interpreter.live import LiveRun
 from saga.interpreter.machine.events import CancelRequested
-from saga.interpreter.memory import MemoryStore
-from saga.interpreter.postgres import PostgresStore
-from saga.interpreter.store import RunFilter
-from saga.interpreter.worker import Settings
+from saga.interpreter.worker import Settings, Worker
 from saga.schema.loader import load
 
 ONE = (
@@ -32,28 +29,20 @@ NARROW_STEP = ONE.replace("    call: act.do", "    limits: {running: 2}\n    cal
 NARROW_SAGA = ONE.replace("steps:", "limits: {running: 2}\nsteps:")
 
 
-@pytest.fixture(params=["memory", "postgres"])
-async def workshop(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> AsyncIterator[Workshop]:
-    if request.param == "memory":
-        yield await open_workshop(tmp_path, MemoryStore())
-        return
-    store = await PostgresStore.open(database_url, upgrade=True)
-    try:
-        yield await open_workshop(tmp_path, store)
-    finally:
-        await store.close()
-
-
 async def crowd(workshop: Workshop, text: str, count: int, how: str = "slow") -> list[Started]:
     definition = load(text, "test.yaml")
     row = await workshop.client.definitions.register(workshop.project, definition)
     return [await workshop.client.start(row, definition, {"key": f"k-{number}", "one": how}) for number in range(count)]
 
 
-async def until(reached: object, seconds: float = 20) -> None:
+async def until(reached: object, seconds: float = PATIENCE) -> None:
     async with asyncio.timeout(seconds):
         while not reached():  # type: ignore[operator]
             await asyncio.sleep(0.005)
+
+
+def waiting_in(worker: Worker) -> list[LiveRun]:
+    return [run for run in worker.engine.live.values() if run.waits_for_its_turn]
 
 
 @pytest.mark.parametrize("text", [NARROW_STEP, NARROW_SAGA])
@@ -73,6 +62,14 @@ async def test_a_limit_holds_for_all_workers_together(workshop: Workshop, text: 
     assert {call["attempt"] for call in workshop.book()} == {1}
 
 
+async def test_a_full_worker_takes_more_as_soon_as_it_has_room(workshop: Workshop) -> None:
+    """Nothing rings for runs that have long been due, and it does not look by itself within a day."""
+    runs = await crowd(workshop, ONE, 20, how="ok")
+    async with workshop.working(Settings(concurrency=4, busiest=86_400.0, idlest=86_400.0)):
+        for run in runs:
+            await workshop.until(run.run, "completed", seconds=60)
+
+
 async def test_a_saga_that_waits_for_its_turn_leaves_room_to_others(workshop: Workshop) -> None:
     """100 due runs of a limited saga, a worker for four at once: another saga's runs are not behind them."""
     workshop.be_slow(True)
@@ -88,21 +85,24 @@ async def test_a_saga_that_waits_for_its_turn_leaves_room_to_others(workshop: Wo
 
 async def test_a_crowd_does_not_starve_another_saga(workshop: Workshop) -> None:
     """Without limits: of two sagas with due runs each gets half of a worker, whoever came first."""
-    await crowd(workshop, ONE, 120, how="ok")
+    runs = await crowd(workshop, ONE, 120, how="ok")
     others = await crowd(workshop, ONE.replace("name: shop", "name: other"), 10, how="ok")
     async with workshop.working(Settings(concurrency=4)):
         for run in others:
             await workshop.until(run.run, "completed")
-        before = [row for row in await workshop.store.runs(RunFilter(saga="shop"), 200) if row.status.ended]
-    assert len(before) < 60
+    crowded = {run.run.id for run in runs}
+    calls = [UUID(call["key"].partition("/")[0]) in crowded for call in workshop.book()]
+    assert calls.count(False) == 10
+    before_the_last = calls[: len(calls) - calls[::-1].index(False)]
+    assert before_the_last.count(True) < 60
 
 
 async def test_a_run_that_waits_for_its_turn_can_be_cancelled(workshop: Workshop) -> None:
     workshop.be_slow(True)
     runs = [started.run for started in await crowd(workshop, NARROW_STEP, 3)]
     async with workshop.working() as worker:
-        await until(lambda: len(workshop.calls()) == 2 and len(worker.engine.live) == 3)
-        (waiting,) = [run for run in worker.engine.live.values() if run.waits_for_its_turn]
+        await until(lambda: len(workshop.calls()) == 2 and len(waiting_in(worker)) == 1)
+        (waiting,) = waiting_in(worker)
         row = next(run for run in runs if run.id == waiting.id)
         await workshop.client.operate(row, CancelRequested(0, 0, "me", "why"))
         ended = await workshop.until(row, "compensated")
@@ -115,9 +115,7 @@ async def test_whoever_waited_is_handed_over_as_not_tried(workshop: Workshop) ->
     workshop.be_slow(True)
     runs = [started.run for started in await crowd(workshop, NARROW_STEP, 4)]
     async with workshop.working(Settings(grace=0.05)) as worker:
-        await until(lambda: len(workshop.calls()) == 2 and len(worker.engine.live) == 4)
-        waiting = {run.id for run in worker.engine.live.values() if run.waits_for_its_turn}
-    assert len(waiting) == 2
+        await until(lambda: len(workshop.calls()) == len(waiting_in(worker)) == 2)
     workshop.be_slow(False)
     async with workshop.working():
         for run in runs:

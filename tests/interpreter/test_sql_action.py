@@ -263,7 +263,7 @@ WAITS = "select count(*) from pg_stat_activity where pid = $1 and wait_event_typ
 
 
 async def until_it_waits(watching, connection):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not await watching.fetchval(WAITS, connection.get_server_pid()):
             pass
 
@@ -327,7 +327,7 @@ async def test_a_lost_connection_is_postponed(connection, database_url):
         running = (
             "select count(*) from pg_stat_activity where pid = $1 and query like '%pg_sleep%' and state = 'active'"
         )
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while not await other.fetchval(running, pid):
                 pass
         await other.execute("select pg_terminate_backend($1)", pid)

@@ -69,7 +69,7 @@ async def test_a_worker_that_leaves_starts_nothing_any_more(tmp_path: Path) -> N
     store.gate.clear()
     worker = shop.worker()
     await worker.begin()
-    await asyncio.wait_for(store.waiting.wait(), 10)
+    await asyncio.wait_for(store.waiting.wait(), 120)
     leaving = asyncio.ensure_future(worker.end())
     while not any(live.releasing for live in worker.engine.live.values()):
         await asyncio.sleep(0.01)

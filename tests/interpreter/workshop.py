@@ -20,6 +20,9 @@ from saga.interpreter.store import RunRow, Store
 from saga.interpreter.worker import Settings, Worker
 from saga.schema.loader import load
 
+PATIENCE = 120.0
+"""Seconds after which a test gives up: only a defect is as slow as that, on whatever machine."""
+
 ACTIONS = '''
 """Actions that write down every call in a file, and behave as their arguments say."""
 import asyncio, json, os
@@ -132,7 +135,7 @@ class Workshop:
         row = await self.client.definitions.register(self.project, definition)
         return (await self.client.start(row, definition, given)).run
 
-    async def until(self, run: RunRow, *words: str, seconds: float = 20.0) -> RunRow:
+    async def until(self, run: RunRow, *words: str, seconds: float = PATIENCE) -> RunRow:
         """Waits until the run's status is one of these words, and returns its row."""
         async with asyncio.timeout(seconds):
             while True:

@@ -32,7 +32,7 @@ from saga.schema.loader import load
 
 SAGAS = Path(__file__).parents[2] / "sagas"
 TOKEN = "a-token-for-tests"
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds."""
 
 

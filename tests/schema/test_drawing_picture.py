@@ -12,6 +12,7 @@ from saga.schema.drawing import Overlay, StepLook, StepState, render
 from saga.schema.drawing.picture import make_picture
 from saga.schema.drawing.shapes import Box, BoxKind, EdgeKind, Picture
 from saga.schema.expressions import compile_expression, compile_template
+from saga.schema.loader import load
 
 
 def box(picture: Picture, step: str) -> Box:
@@ -422,3 +423,28 @@ def test_every_example_can_fail_at_every_step() -> None:
             found = sorted(numbers(picture).values(), key=str)
             assert found == list(range(1, len(found) + 1))
             assert EdgeKind.FLOW in {edge.kind for edge in picture.edges}
+
+
+@pytest.mark.parametrize(
+    ("order", "words"), [("reverse", "its steps, newest start first"), ("graph", "its steps, mirrored")]
+)
+def test_the_undo_of_a_block_shows_what_became_of_its_steps(order: str, words: str) -> None:
+    text = (
+        f"saga: v1\nname: whole\nversion: 1\ninput: {{}}\ncompensation: {{order: {order}}}\nsteps:\n"
+        "  both: {steps: {one: {call: a.one, compensate: {call: a.undo}}}}\n"
+        "  last: {call: a.last, compensate: none}\n"
+    )
+    saga = load(text, "whole.yaml")
+
+    def of_both(status: str, one: StepState) -> Box:
+        run = overlay(status, "failed", both=StepState.DONE, one=one, last=StepState.FAILED)
+        (found,) = (each.box for each in make_picture(saga, run).undos)
+        return found
+
+    done = of_both("compensated", StepState.UNDONE)
+    assert [line.text for line in done.lines] == [words]
+    assert (done.faint, done.status.words if done.status else "") == (False, "✓ done")
+    stuck = of_both("stuck", StepState.UNDO_FAILED)
+    assert stuck.status is not None
+    assert stuck.status.state is StepState.UNDO_FAILED
+    assert of_both("waiting", StepState.UNDONE).faint

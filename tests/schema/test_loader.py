@@ -214,4 +214,4 @@ def test_a_thousand_mistakes_are_told_in_time() -> None:
     steps = "".join(f"  step_{number}: {{cal: x.y}}\n" for number in range(1000))
     began = perf_counter()
     assert len(codes(HEADER + "steps:\n" + steps)) == 1000
-    assert perf_counter() - began < 10
+    assert perf_counter() - began < 600  # it takes a second; what grows with the square takes hours

@@ -40,6 +40,26 @@ def test_the_committed_schema_is_what_the_models_say() -> None:
     Draft202012Validator.check_schema(emit())
 
 
+@pytest.mark.parametrize(
+    ("case", "message", "hint"),
+    [
+        ('tick: "2026-03-29T06:00:00+02:00"', "", ""),
+        ('tick: "2026-03-29T06:30:00+02:00"', "the schedule does not start a run then", "2026-03-30T06:00:00+02:00"),
+        ("tick: tomorrow", "tick of", ""),
+        ('tick: "2026-03-29T04:00:00Z", input: {day: x}', "has tick and input: a schedule says how", "keep one"),
+        ('tick: "2026-03-29T04:00:00Z", now: "2026-03-29T04:00:00Z"', "has tick and now", "keep one of the two"),
+    ],
+)
+def test_a_tick_is_one_of_the_schedule(case: str, message: str, hint: str) -> None:
+    renewal = load((SAGAS / "renewal.yaml").read_text(), "renewal.yaml")
+    test, problems = read(f"test: v1\ncases:\n  one: {{{case}}}\n", "renewal.test.yaml")
+    assert (test is not None, problems) == (True, ())
+    assert test is not None
+    findings = list(check_meaning(test.file, renewal, {}))
+    assert len(findings) == bool(message)
+    assert all(message in finding.message and hint in finding.hint for finding in findings)
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_the_examples_are_right(path: Path) -> None:
     test, problems = read(path.read_text(), str(path))
@@ -50,6 +70,7 @@ def test_the_examples_are_right(path: Path) -> None:
 @pytest.mark.parametrize(
     ("case", "message"),
     [
+        ('one: {tick: "2026-03-29T04:00:00Z"}', 'tick of case "one": the saga "checkout" has no schedule'),
         ("one: {actons: {}}", '4:9: error[SAGA101]: unknown key "actons" in case "one"'),
         ("one: {actions: {charge_paymant: ok}}", 'saga "checkout" has no action "charge_paymant"'),
         ("one: {actions: {charge_paymant: ok}}", 'hint: did you mean "charge_payment"?'),

@@ -158,7 +158,7 @@ class TestLimits:
         start = time.perf_counter()
         for text in files:
             scan(text, "f")
-        assert time.perf_counter() - start < 60
+        assert time.perf_counter() - start < 600  # they take seconds; what grows with the square takes hours
 
 
 class TestDecode:

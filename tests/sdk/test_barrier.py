@@ -212,7 +212,7 @@ async def test_an_action_and_its_undo_at_the_same_time_end_even(shop):
 
 async def until_one_waits(pool):
     waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not await pool.fetchval(waits):
             pass
 

@@ -16,6 +16,8 @@ import pytest
 import saga.sdk
 from saga.sdk import Conflict, Run, SagaClient, action, connect
 
+PATIENCE = 120.0
+"""Seconds after which a test gives up."""
 SHOP = """
 saga: v1
 name: shop
@@ -77,7 +79,7 @@ async def release(order_id: str) -> None:
 
 
 async def waiting(client: SagaClient, run: Run) -> Run:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             found = await client.get(run)
             if found.waiting_for:
@@ -97,7 +99,7 @@ async def test_the_whole_life_of_a_run(client: SagaClient) -> None:
             await client.wait(run, timeout=0.05)
         assert await client.signal("o-1", "paid", {"amount": 12.5}, key="t-1") == "accepted"
         assert await client.signal("shop/o-1", "paid", {"amount": 12.5}, key="t-1") == "duplicate"
-        ended = await client.wait(run, timeout=10)
+        ended = await client.wait(run, timeout=PATIENCE)
     assert (ended.ended, ended.status, ended.outcome, ended.output) == (True, "completed", "completed", {"paid": 12.5})
     assert ended.ended_at is not None
     assert ended.ended_at >= ended.started_at
@@ -110,7 +112,7 @@ async def test_cancel_undoes(client: SagaClient) -> None:
         run = await client.start("shop", {"order_id": "o-1"})
         await waiting(client, run)
         await client.cancel(run, "changed my mind")
-        ended = await client.wait(run, timeout=10)
+        ended = await client.wait(run, timeout=PATIENCE)
     assert (ended.status, ended.outcome) == ("compensated", "cancelled")
     assert CALLS == ["reserve o-1", "release o-1"]
     with pytest.raises(saga.sdk.RunEnded):
@@ -216,7 +218,7 @@ async def test_an_open_transaction_holds_no_worker_up(client: SagaClient, connec
         other = await client.start("shop", {"order_id": "o-2"})
         await waiting(client, other)
         await client.signal(other, "paid", {"amount": 1})
-        assert (await client.wait(other, timeout=10)).status == "completed"
+        assert (await client.wait(other, timeout=PATIENCE)).status == "completed"
 
 
 async def test_again_and_after_undone_are_heard_in_a_transaction(client: SagaClient, connection: Any) -> None:
@@ -226,7 +228,7 @@ async def test_again_and_after_undone_are_heard_in_a_transaction(client: SagaCli
         async with connection.transaction():  # it has not ended: again changes nothing
             assert (await client.start("shop", {"order_id": "o-1"}, again=True, connection=connection)).id == run.id
         await client.cancel(run)
-        await client.wait(run, timeout=10)
+        await client.wait(run, timeout=PATIENCE)
         async with connection.transaction():
             new = await client.start("shop", {"order_id": "o-1"}, again=True, connection=connection)
         assert new.id != run.id

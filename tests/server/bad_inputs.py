@@ -78,6 +78,7 @@ GROUPS: dict[str, list[Case]] = {
         Case("a parameter given twice", "GET", "/v1/runs?saga=a&saga=b"),
         Case("a status that is none", "GET", "/v1/runs?status=done"),
         Case("a page that is too large", "GET", "/v1/runs?limit=201"),
+        Case("a position that is none", "GET", "/v1/emitted?after=-1"),
         Case("a limit that is no number", "GET", "/v1/runs?limit=ten"),
         Case("a cursor that is none", "GET", "/v1/runs?cursor=1"),
         Case("a label without a value", "GET", "/v1/runs?label=customer"),
@@ -137,6 +138,7 @@ GROUPS: dict[str, list[Case]] = {
     "Operators": [
         post("an ended run", f"{ENDED}/cancel", {}),
         post("a run that is not stuck", f"{RUN}/retry", {}),
+        post("a retry of a step that is not stuck", f"{STUCK}/retry", {"step": "second"}),
         post("a run that is not paused", f"{RUN}/resume", {}),
         post("no reason", f"{RUN}/terminate", {}),
         post("an empty reason", f"{RUN}/terminate", {"reason": ""}),
@@ -197,10 +199,10 @@ class Desk:
         admin = {"Authorization": self._tokens["admin"]}
         for number in ("o-1", "o-2"):
             body = {"saga": "shop", "input": {"order_id": number, "amount": 5}}
-            assert site.post("/v1/runs?wait=20s", body, **admin).status == 201
+            assert site.post("/v1/runs?wait=60s", body, **admin).status == 201
         assert site.post(f"{ENDED}/terminate", {"reason": "over"}, **admin).status == 202
-        assert site.get(f"{ENDED}?wait=20s&until=end", **admin).json["status"] == "terminated"
-        assert site.post("/v1/runs?wait=20s", {"saga": "stuck", "input": {"id": "s-1"}}, **admin).status == 201
+        assert site.get(f"{ENDED}?wait=60s&until=end", **admin).json["status"] == "terminated"
+        assert site.post("/v1/runs?wait=60s", {"saga": "stuck", "input": {"id": "s-1"}}, **admin).status == 201
         assert site.post("/v1/runs", {"saga": "box", "id": "b-9"}, Idempotency_Key="used", **admin).status == 201
 
     def _token(self, scope: str) -> str:

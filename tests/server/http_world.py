@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -18,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from ports import free_port
 
 PROJECT = Path(__file__).parent / "project"
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds after which a test gives up."""
 _STRANGE = ("SAGA_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
 
@@ -52,7 +52,7 @@ class Served:
     folder: Path
     environment: dict[str, str]
     arguments: tuple[str, ...]
-    port: int = 0
+    port: int = field(default_factory=free_port)
     process: subprocess.Popen[str] | None = None
     said: list[str] = field(default_factory=list)
     client: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=PATIENCE))
@@ -66,10 +66,7 @@ class Served:
         self.process = subprocess.Popen(
             command, cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
-        said = self.until("http://127.0.0.1:")
-        found = re.search(r"http://127\.0\.0\.1:(\d+)", said)
-        assert found is not None
-        self.port = int(found[1])
+        self.until(self.url)
 
     def until(self, text: str) -> str:
         """Reads what the process says until a line has ``text``; gives that line."""
@@ -112,9 +109,18 @@ class Served:
 
     def begin(self, saga: str, **given: Any) -> str:
         """Starts a run and waits until it rests; gives its path."""
-        answer = self.post("/v1/runs?wait=20s", {"saga": saga, "input": given})
+        answer = self.post("/v1/runs?wait=60s", {"saga": saga, "input": given})
         assert answer.status == 201, answer
-        return str(answer.headers["location"])
+        path = str(answer.headers["location"])
+        assert answer.json["status"] not in ("running", "compensating"), answer
+        return path
+
+    def until_ready(self) -> None:
+        """Waits until it says that it can serve; a moment in which the database is slow is no defect."""
+        give_up = time.monotonic() + PATIENCE
+        while self.get("/readyz").status != 200:
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
 
     def until_status(self, path: str, *words: str) -> Any:
         """Waits until a run has one of these statuses; gives it."""

@@ -143,7 +143,7 @@ class Site:
             writer.write(text)
             await writer.drain()
             read = bytearray()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 with contextlib.suppress(ConnectionResetError):
                     while block := await reader.read(65536):
                         read += block

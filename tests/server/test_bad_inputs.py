@@ -23,4 +23,4 @@ def test_the_page_says_what_is_answered(module_database: str, tmp_path: Path) ->
                 answer = desk.ask(case)
                 assert answer.status < 500, case
                 assert not _LEAKS.search(answer.body.decode()), (case, answer.body)
-        assert site.get("/readyz").status == 200
+        site.until_ready()

@@ -32,6 +32,10 @@ def test_answers_have_the_shape_that_is_documented(site: Served, shop: Callable[
     for run in (path, stuck):
         check("RunStory", site.get(run).json)
         check("History", site.get(f"{run}/history").json)
+    family = site.begin("announce", id=order)
+    site.until_status(family, "completed")
+    check("RunStory", site.get(family).json)
+    check("EmittedPage", site.get("/v1/emitted").json)
     check("RunPage", site.get("/v1/runs").json)
     check("DefinitionList", site.get("/v1/definitions").json)
     check("DefinitionWhole", site.get("/v1/definitions/shop").json)
@@ -97,7 +101,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_no_script(site: Served) -> No
 
 
 def test_models_have_no_names_twice() -> None:
-    assert models.RunStory.model_fields.keys() == models.Run.model_fields.keys() | {"steps", "seq"}
+    assert models.RunStory.model_fields.keys() == models.Run.model_fields.keys() | {"steps", "children", "seq"}
 
 
 def test_only_serving_imports_the_server(tmp_path: Path) -> None:
@@ -108,6 +112,6 @@ def test_only_serving_imports_the_server(tmp_path: Path) -> None:
     )
     for arguments in (["--help"], ["validate", str(Path(__file__).parent / "project" / "shop.yaml")]):
         done = subprocess.run(
-            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=os.environ, timeout=60
+            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=os.environ, timeout=180
         )
         assert done.stdout.splitlines()[-1] == "[]", done

@@ -22,7 +22,7 @@ START = json.dumps({"saga": "shop", "input": {"order_id": "o-1"}})
 
 @pytest.fixture
 async def site(database_url: str) -> AsyncIterator[Site]:
-    async with open_site(database_url, body_seconds=0.5, send_seconds=2.0) as opened:
+    async with open_site(database_url) as opened:
         yield opened
 
 
@@ -187,11 +187,11 @@ async def test_answers_have_strict_headers(site: Site) -> None:
 
 
 async def test_who_asks_too_often_is_told_to_wait(database_url: str) -> None:
-    async with open_site(database_url, rate=0.5, burst=3) as site:
+    async with open_site(database_url, rate=0.02, burst=3) as site:
         answers = [await site.ask("GET", "/healthz") for _ in range(4)]
         assert [answer.status for answer in answers] == [200, 200, 200, 429]
         assert answers[-1].json["code"] == "too_many"
-        assert int(answers[-1].headers["Retry-After"]) in (1, 2)
+        assert int(answers[-1].headers["Retry-After"]) in range(1, 51)
 
 
 async def test_who_guesses_tokens_is_slowed_down_and_others_are_not(site: Site) -> None:
@@ -226,12 +226,12 @@ def test_tokens_are_taken_out_of_texts() -> None:
     )
 
 
-async def test_a_body_that_never_comes_is_given_up(site: Site) -> None:
+async def test_a_body_that_never_comes_is_given_up(database_url: str) -> None:
     head = (
         b"POST /v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
     )
-    answer = await site.raw(head)
-    assert b" 408 " in answer.splitlines()[0]
+    async with open_site(database_url, body_seconds=0.5) as site:
+        assert b" 408 " in (await site.raw(head)).splitlines()[0]
 
 
 async def test_a_body_beyond_the_limit_is_refused_before_it_is_read(site: Site) -> None:
@@ -275,6 +275,7 @@ async def test_a_head_that_never_ends_is_given_up(site: Site, monkeypatch: pytes
     monkeypatch.setattr(ImpatientProtocol, "head_seconds", 0.3)
     assert await site.raw(b"") == b""
     assert await site.raw(b"GET /v1/runs HTTP/1.1\r\nHost: local") == b""
+    monkeypatch.setattr(ImpatientProtocol, "head_seconds", 3.0)
     whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     answered = await site.raw(whole + b"GET /v1")
     assert answered.count(b"HTTP/1.1 200") == 1

@@ -22,7 +22,7 @@ def test_a_start_answers_where_the_run_is_and_the_same_start_finds_it(site: Serv
 
 
 def test_wait_answers_when_the_run_has_come_to_rest(site: Served, order: str) -> None:
-    answer = site.post("/v1/runs?wait=20s", {"saga": "shop", "input": {"order_id": order, "amount": 5}})
+    answer = site.post("/v1/runs?wait=60s", {"saga": "shop", "input": {"order_id": order, "amount": 5}})
     assert answer.json["status"] == "waiting"
     assert answer.json["business_status"] == "reserved"
     assert answer.json["waiting_for"] == ["paid"]
@@ -37,7 +37,7 @@ def test_wait_until_the_end_answers_when_its_time_is_over(site: Served, shop: Ca
 def test_the_whole_way_and_a_long_poll_that_sees_its_end(site: Served, shop: Callable[..., str]) -> None:
     path = shop()
     with ThreadPoolExecutor() as threads:
-        ending = threads.submit(site.get, f"{path}?wait=30s&until=end")
+        ending = threads.submit(site.get, f"{path}?wait=60s&until=end")
         paid = site.post(f"{path}/signals/paid", {"amount": 5})
         assert (paid.status, paid.json["answer"], paid.json["worked_on"]) == (202, "accepted", True)
         delivered = site.post(f"{path}/signals/delivered", {"tracking": "T-1"})
@@ -58,7 +58,7 @@ def test_the_whole_way_and_a_long_poll_that_sees_its_end(site: Served, shop: Cal
 def test_history_comes_in_pages_and_can_be_waited_for(site: Served, shop: Callable[..., str]) -> None:
     path = shop()
     with ThreadPoolExecutor() as threads:
-        later = threads.submit(site.get, f"{path}/history?after=1&wait=30s")
+        later = threads.submit(site.get, f"{path}/history?after=1&wait=60s")
         site.post(f"{path}/signals/paid", {"amount": 5})
         assert later.result().json["events"][0]["event"] == "signal"
     page = site.get(f"{path}/history?limit=1").json
@@ -94,7 +94,7 @@ def test_pause_and_resume(site: Served, shop: Callable[..., str]) -> None:
     )
     site.post(f"{path}/signals/paid", {"amount": 5})
     assert site.post(f"{path}/resume").status == 202
-    assert site.get(f"{path}/history?after=3&wait=20s").json["events"] != []
+    assert site.get(f"{path}/history?after=3&wait=60s").json["events"] != []
 
 
 def test_cancel_undoes_and_an_ended_run_takes_no_request(site: Served, shop: Callable[..., str]) -> None:
@@ -122,7 +122,7 @@ def test_a_stuck_run_is_retried_and_resolved(site: Served, order: str) -> None:
     run = site.get(path).json
     assert (run["status"], run["problem"]["step"], run["problem"]["code"]) == ("stuck", "first", "no_way")
     assert site.post(f"{path}/retry", {"reason": "try"}).status == 202
-    assert site.get(f"{path}/history?after={run['seq']}&wait=20s").json["events"][0]["event"] == "retry"
+    assert site.get(f"{path}/history?after={run['seq']}&wait=60s").json["events"][0]["event"] == "retry"
     site.until_status(path, "stuck")
     assert site.post(f"{path}/steps/second/skip", {"reason": "x"}).code == "not_now"
     assert site.post(f"{path}/steps/frist/skip", {"reason": "x"}).json["hint"] == 'did you mean "first"?'
@@ -160,7 +160,7 @@ def test_lists_have_filters_and_pages(site: Served, order: str) -> None:
 
 def test_definitions(site: Served) -> None:
     listed = site.get("/v1/definitions").json["definitions"]
-    assert [each["saga"] for each in listed] == ["box", "packing", "refund", "shop", "stuck"]
+    assert [each["saga"] for each in listed] == ["announce", "box", "packing", "refund", "shop", "stuck"]
     shop = site.get("/v1/definitions/shop").json
     assert shop["input"]["required"] == ["order_id", "amount"]
     assert shop["signals"]["paid"]["properties"] == {"amount": {"type": "number"}}
@@ -176,6 +176,7 @@ def test_definitions(site: Served) -> None:
 def test_health_and_metrics(site: Served, shop: Callable[..., str]) -> None:
     path = shop()
     site.post(f"{path}/signals/paid", {"amount": 5})
+    site.until_ready()
     assert site.get("/healthz").json == site.get("/readyz").json == {"status": "ok"}
     text = site.get("/metrics").body.decode()
     assert 'saga_http_requests_total{method="POST",route="/v1/runs",status="201"}' in text
@@ -190,3 +191,58 @@ def test_the_id_may_be_given_where_the_file_computes_none(site: Served, order: s
     assert site.post("/v1/runs", {"saga": "box", "id": order}).status == 200
     random = [site.post("/v1/runs", {"saga": "box"}).json["run"] for _ in range(2)]
     assert random[0] != random[1]
+
+
+def test_a_retry_of_one_step_says_which_one_is_stuck(site: Served, order: str) -> None:
+    path = site.begin("stuck", id=order)
+    wrong = site.post(f"{path}/retry", {"step": "second"})
+    assert (wrong.status, wrong.code) == (409, "not_now")
+    assert wrong.json["detail"] == f'stuck/{order}: "second" is not stuck; stuck is: first'
+    unknown = site.post(f"{path}/retry", {"step": "frist"})
+    assert (unknown.status, unknown.code, unknown.json["hint"]) == (404, "unknown_step", 'did you mean "first"?')
+    seq = site.get(path).json["seq"]
+    assert site.post(f"{path}/retry", {"step": "first", "reason": "try"}).status == 202
+    (again, *_) = site.get(f"{path}/history?after={seq}&wait=20s").json["events"]
+    assert again["event"] == "retry"
+    assert again["data"]["step"] == "first"
+
+
+def test_a_run_shows_its_children(site: Served, order: str) -> None:
+    path = site.begin("announce", id=order)
+    site.until_status(path, "completed")
+    (child,) = site.get(path).json["children"]
+    assert child == {
+        "place": "child",
+        "undo": False,
+        "run": f"refund/{order}/child",
+        "status": "completed",
+        "outcome": "completed",
+        "problem": None,
+    }
+
+
+def test_emitted_events_are_read_by_whoever_keeps_the_last_position(site: Served, order: str) -> None:
+    after = 0
+    while page := site.get(f"/v1/emitted?after={after}").json:
+        if not page["events"]:
+            break
+        after = page["next_after"]
+    assert page["next_after"] == after
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(site.get, f"/v1/emitted?after={after}&topic=announce.more&wait=30s")
+        path = site.begin("announce", id=order)
+        (more,) = waiting.result().json["events"]
+    site.until_status(path, "completed")
+    first, second = site.get(f"/v1/emitted?after={after}").json["events"]
+    assert second == more
+    assert first["position"] < second["position"]
+    assert (first["topic"], first["subject"], first["run"]) == ("announce.done", order, f"announce/{order}")
+    assert (first["data"], second["subject"]) == ({"of": order}, f"announce/{order}")
+    page = site.get(f"/v1/emitted?after={after}&limit=1").json
+    assert page == {"events": [first], "next_after": first["position"]}
+
+
+def test_an_answer_ends_with_a_newline(site: Served, shop: Callable[..., str]) -> None:
+    path = shop()
+    answers = [site.get(path), site.get("/v1/runs"), site.get("/v1/nowhere"), site.post(f"{path}/signals/paid", {})]
+    assert [answer.body[-1:] for answer in answers] == [b"\n"] * 4

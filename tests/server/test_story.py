@@ -38,7 +38,7 @@ def test_the_checkout_survives_its_server(module_database: str, tmp_path: Path) 
     given = {"order_id": "o-1", "user_id": "u-1", "product_id": "p-1", "amount": 12.5}
     with served(tmp_path, module_database, project=SAGAS, PAYMENT_WEBHOOK_SECRET=SECRET) as site:
         started = site.post(
-            "/v1/runs?wait=20s", {"saga": "checkout", "input": given}, Idempotency_Key="order o-1".replace(" ", "-")
+            "/v1/runs?wait=60s", {"saga": "checkout", "input": given}, Idempotency_Key="order o-1".replace(" ", "-")
         )
         path = started.headers["location"]
         assert (started.status, started.json["business_status"]) == (201, "reserved")
@@ -53,9 +53,9 @@ def test_the_checkout_survives_its_server(module_database: str, tmp_path: Path) 
         site.kill()
         site.start()
         assert pay(site, "o-1")["status"] == "already_processed"
-        run = site.get(f"{path}?wait=30s&until=rest").json
+        run = site.get(f"{path}?wait=60s&until=rest").json
         while run["waiting_for"] != ["delivery_confirmed"]:
-            run = site.get(f"{path}?wait=30s&until=rest").json
+            run = site.get(f"{path}?wait=60s&until=rest").json
         assert run["business_status"] == "paid"
 
         confirmed = site.post(f"{path}/signals/delivery_confirmed?key=d-1", {"tracking": "T-1"})
@@ -66,7 +66,7 @@ def test_the_checkout_survives_its_server(module_database: str, tmp_path: Path) 
             "duplicate",
             "too_late",
         )
-        run = site.get(f"{path}?wait=30s&until=end").json
+        run = site.get(f"{path}?wait=60s&until=end").json
         assert (run["status"], run["outcome"], run["output"]) == (
             "completed",
             "delivered",

@@ -23,7 +23,7 @@ def pack(site: Served, order: str, *boxes: str) -> str:
 
 def taken(site: Served, **more: Any) -> Any:
     """The one task that comes."""
-    (task,) = site.post("/v1/tasks/take?wait=20s", NAMES | more).json["tasks"]
+    (task,) = site.post("/v1/tasks/take?wait=60s", NAMES | more).json["tasks"]
     return task
 
 
@@ -32,7 +32,7 @@ def tell(site: Served, task: Any, how: str, body: object = None) -> Answer:
 
 
 def ended(site: Served, path: str) -> Any:
-    return site.get(f"{path}?wait=20s&until=end").json
+    return site.get(f"{path}?wait=60s&until=end").json
 
 
 def test_who_waits_gets_a_task_as_soon_as_it_is_offered_and_completes_it(site: Served, order: str) -> None:

@@ -194,6 +194,16 @@ async def test_other_paths_and_methods(site: Site) -> None:
     assert (await site.ask("GET", "/webhooks/payment")).status == 405
 
 
+async def test_below_the_path_of_a_proxy(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the proxy takes its own path away or not."""
+    monkeypatch.setenv("PAYMENT_SECRET", SECRET)
+    async with open_site(database_url, root_path="/saga") as site:
+        await site.start("o-1")
+        assert (await deliver(site, "payment", PAID)).status == 202
+        site.url += "/saga"
+        assert (await deliver(site, "payment", PAID)).json["status"] == "already_processed"
+
+
 async def test_every_accepted_delivery_has_a_record(site: Site) -> None:
     run = await site.start("o-1")
     await deliver(site, "payment", PAID)
@@ -234,7 +244,7 @@ async def test_a_changed_saga_serves_its_new_webhooks(site: Site) -> None:
     await site.start("o-1")
     text = SAGA.replace("/webhooks/payment", "/webhooks/payment2").replace("version: 1\n", "version: 2\n")
     await site.client.definitions.register(site.project, load(text, "shop.yaml"))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not await site.house.hooks.at("/webhooks/payment2"):
             await asyncio.sleep(0.05)
     assert (await deliver(site, "payment", PAID)).status == 202

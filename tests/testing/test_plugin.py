@@ -27,7 +27,7 @@ def run_pytest(folder: Path, *arguments: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", _plugin(), *arguments]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     kept["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    done = subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, timeout=180)
     return done.returncode, done.stdout + done.stderr
 
 

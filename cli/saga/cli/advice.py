@@ -59,12 +59,13 @@ def _held(run: RunRow) -> Advice:
 
 
 def _stuck(run: RunRow, timeline: Timeline) -> Iterator[Advice]:
-    """Every trouble with what settles it alone; the command that tries all of them again stands in the first."""
+    """Every trouble with what settles it alone; where there are several, one command tries all of them again."""
     troubles = timeline.state.troubles
     again = f"saga retry {_quoted(run)}"
-    for number, trouble in enumerate(troubles[:_MOST]):
-        commands = tuple(_settling(run, timeline, trouble))
-        yield Advice(_what_failed(timeline, trouble), commands if number else (again, *commands))
+    for trouble in troubles[:_MOST]:
+        where = shlex.quote(machine.spelled(timeline.definition, trouble.place))
+        alone = again if len(troubles) == 1 else f"{again} {where}"
+        yield Advice(_what_failed(timeline, trouble), (alone, *_settling(run, timeline, trouble)))
     if len(troubles) > 1:
         rest = f"{counted(len(troubles) - _MOST, 'more place')} not shown; " if len(troubles) > _MOST else ""
         yield Advice(f"stuck at {len(troubles)} places: {rest}`{again}` tries all of them again")

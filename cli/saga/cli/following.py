@@ -12,10 +12,10 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
 
-from saga.cli.others import NOBODY, others_of
 from saga.cli.wiring import Here
 from saga.interpreter import machine
 from saga.interpreter.beginning import beginning_of, texts_of
+from saga.interpreter.others import NOBODY, others_of
 from saga.interpreter.standing import standing
 from saga.interpreter.status import Status
 from saga.interpreter.store import RunRow, StoreUnavailable

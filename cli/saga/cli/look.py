@@ -92,7 +92,7 @@ def _look(state: State, step: Step, place: Ref, mine: Mine, now: int) -> StepLoo
         case Progress.TIMED_OUT:
             return StepLook(StepState.TIMED_OUT)
         case Progress.STOPPED:
-            return StepLook(StepState.FAILED, state.outcome or "stopped")
+            return StepLook(StepState.FAILED, "stopped" if state.outcome in (None, "failed") else state.outcome)
         case _:
             return _failed(state, place, mine)
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from saga.cli.others import Others
 from saga.cli.words import Look, counted, left, moment, problem_words, span, status_words
 from saga.interpreter import machine
 from saga.interpreter.machine.events import Ref, Timer
 from saga.interpreter.machine.state import Phase, Progress, StepState, Trouble, Unwound
+from saga.interpreter.others import Others
 from saga.interpreter.standing import standing
 from saga.interpreter.status import Status
 from saga.interpreter.timeline import Timeline, Track, Try, progress_of

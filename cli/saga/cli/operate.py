@@ -54,14 +54,21 @@ def cancel(run: str, reason: str, wait: str, as_json: bool) -> int:
 
 @click.command()
 @run_argument
+@click.argument("step", required=False, default="")
 @reason_option(required=False)
 @json_option
-def retry(run: str, reason: str, as_json: bool) -> int:
+def retry(run: str, step: str, reason: str, as_json: bool) -> int:
     """Let RUN, which is stuck, go on from the step that failed: with fresh attempts, under the same key.
 
-    What went well before stays as it is.
+    What went well before stays as it is. With STEP, only this step (or its undo, where that is stuck) is tried again;
+    what is stuck elsewhere still holds the run. A step that has ended well is never made again: its effect is there.
+
+    \b
+    saga retry o-1                 everything that is stuck
+    saga retry o-1 'pack[2]'       one step, here that of the third item of a loop
     """
-    return execute(_ask(run, RetryRequested(0, 0, operator(), reason), "it tries again", as_json))
+    said = f"it tries {step} again" if step else "it tries again"
+    return execute(_ask(run, RetryRequested(0, 0, operator(), reason, step), said, as_json))
 
 
 @click.command()

@@ -47,8 +47,10 @@ def plan(path: Path, step: str | None, as_json: bool) -> int:
     """
     from saga.cli.sources import read_definition
     from saga.cli.verify import limits
+    from saga.interpreter.project import find_project
     from saga.interpreter.proving import verify
     from saga.interpreter.proving.planning import plan as longest
+    from saga.interpreter.rehearsal.scripts import others_of
     from saga.schema.drawing.rollback import find_step
 
     definition = read_definition(path)
@@ -56,10 +58,11 @@ def plan(path: Path, step: str | None, as_json: bool) -> int:
         _check_step(find_step, definition, step)
     verdict = verify(definition, limits=limits(200_000, 60), outcomes=True)
     deployed = _deployed(path, definition)
+    times = longest(definition, others_of(find_project(path), definition, path))
     if as_json:
-        print_json(_record(definition, verdict, longest(definition), deployed, step))
+        print_json(_record(definition, verdict, times, deployed, step))
     else:
-        click.echo("\n\n".join(_text(definition, verdict, longest(definition), deployed, step)))
+        click.echo("\n\n".join(_text(definition, verdict, times, deployed, step)))
     return Exit.DONE
 
 
@@ -148,7 +151,8 @@ def _when(definition: Definition, verdict: Verdict, step: str | None) -> str:
 
 def _then(how: str, outcome: Outcome) -> str:
     if outcome.status == "completed":
-        return f"the run goes on, {ending(outcome)}"
+        undone = f", with {listed(outcome.undone)} undone" if outcome.undone else ""
+        return f"the run goes on, {ending(outcome)}{undone}"
     if outcome.status == "stuck":
         return f"{'retried, then ' if 'unknown' in how else ''}stuck until a person helps"
     undone = f"undone {listed(outcome.undone)}" if outcome.undone else "nothing to undo"

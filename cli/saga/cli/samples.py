@@ -74,7 +74,7 @@ def _number(schema: Schema) -> Value:
 def _text(name: str, schema: Schema) -> str:
     if schema.get("format") in _FORMATS:
         return _FORMATS[schema["format"]]
-    text = f"{name.removesuffix('_id')}-1" if name.endswith("id") else name
+    text = f"{name.removesuffix('_id')}-1"
     return text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength", len(text) + 100)]
 
 

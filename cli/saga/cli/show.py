@@ -19,10 +19,7 @@ from saga.cli.telling import event_line
 from saga.cli.tree import headline, stamp, tree
 from saga.cli.wiring import execute, opened
 from saga.cli.words import compact, moment, problem_words
-from saga.interpreter import machine
-from saga.interpreter.machine.events import FORWARD
-from saga.interpreter.records import event_record, run_record, story_record
-from saga.interpreter.store import RunRow
+from saga.interpreter.records import children_record, event_record, story_record
 from saga.schema.problems import visible
 from saga.schema.values import load
 
@@ -61,7 +58,7 @@ async def _show(address: str, events: bool, as_json: bool) -> int:
         signals["undelivered"] = undelivered
         signals["stuck_child"] = None if stuck is None else stuck.address
         signals["offered"] = [task.topic for task in offered]
-        signals["children"] = _children(story)
+        signals["children"] = children_record(story.timeline.definition, story.others.children)
         print_json(story_record(story.run, story.timeline) | signals)
         return Exit.DONE
     _show_run(story, mail)
@@ -75,19 +72,6 @@ async def _show(address: str, events: bool, as_json: bool) -> int:
     if not works and not story.run.status.ended:
         note(f"nobody is working on this run; to work on it:  {command}")
     return Exit.DONE
-
-
-def _children(story: Following) -> list[dict[str, Any]]:
-    definition = story.timeline.definition
-    return [
-        {"place": machine.spelled(definition, ref), "undo": ref.undo != FORWARD, **_stand(child)}
-        for ref, child in sorted(story.others.children.items())
-    ]
-
-
-def _stand(child: RunRow) -> dict[str, Any]:
-    record = run_record(child)
-    return {name: record[name] for name in ("run", "status", "outcome", "problem")}
 
 
 def _show_run(story: Following, mail: list[Mail]) -> None:

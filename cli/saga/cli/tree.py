@@ -13,11 +13,11 @@ from typing import NamedTuple
 from rich.text import Text
 
 from saga.cli.node import UNDO_WORDS, WORDS, Cells, Node, step_cells, undo_cells
-from saga.cli.others import NOBODY, Others
 from saga.cli.screen import columns
 from saga.cli.words import STATUS_LOOKS, clock, counted, span, status_words, titled
 from saga.interpreter.machine.events import Ref
 from saga.interpreter.machine.state import BlockState, Phase, Progress, StepState, Unwound
+from saga.interpreter.others import NOBODY, Others
 from saga.interpreter.status import Status
 from saga.interpreter.timeline import Timeline
 from saga.schema.definition import ROOT, Step, Verb

@@ -13,7 +13,7 @@ from saga.cli.called import check_calls, load_quietly
 from saga.cli.exits import Exit
 from saga.cli.failures import usage
 from saga.interpreter.actions.registry import Actions
-from saga.interpreter.project import Project, find_project
+from saga.interpreter.project import Project, find_project, projects_below
 from saga.interpreter.rehearsal.scripts import find_tests, read_script
 from saga.schema.loader import check, check_together
 from saga.schema.problem_formats import FORMATS, Format, render_problems
@@ -57,7 +57,7 @@ def validate(paths: tuple[Path, ...], form: str, as_json: bool, strict: bool) ->
 
 
 def saga_files(paths: Sequence[Path]) -> list[Path]:
-    """The files meant. A folder stands for the saga files of its project that lie in it.
+    """The files meant. A folder stands for the saga files of its project that lie in it, or of the projects below it.
 
     What stands beside a saga (its tests, its invariants) is left out, so that a shell's ``*.yaml`` will do.
     """
@@ -81,6 +81,8 @@ def _test_files(paths: Sequence[Path]) -> list[Path]:
 def _files_in(folder: Path) -> list[Path]:
     project = find_project(folder)
     inside = [file for file in project.saga_files() if file.is_relative_to(folder.resolve())]
+    if not inside and project.file is None:
+        inside = [file for below in projects_below(folder.resolve()) for file in below.saga_files()]
     if not inside:
         hint = "name a file; its first line would be: saga: v1"
         if project.file is None:
@@ -127,7 +129,11 @@ class Checked:
 
     def problems(self, *, strict: bool, whole: bool) -> tuple[Problem, ...]:
         """All problems, in order. ``strict``: the warnings as errors. ``whole``: whole projects were checked."""
-        found = in_order([*self._found, *check_together(self.sources.items(), whole=whole)])
+        projects: dict[Path, list[tuple[str, str]]] = {}
+        for path, text in self.sources.items():
+            projects.setdefault(find_project(Path(path)).folder, []).append((path, text))
+        together = [problem for texts in projects.values() for problem in check_together(texts, whole=whole)]
+        found = in_order([*self._found, *together])
         return tuple(replace(problem, severity="error") for problem in found) if strict else found
 
     def _problems_of_calls(self, text: str, path: str, project: Project) -> Iterator[Problem]:

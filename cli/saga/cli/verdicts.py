@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from saga.cli.outcome_table import as_markdown, as_objects, as_text
@@ -14,8 +15,8 @@ from saga.schema.problem_formats import render_problems
 from saga.schema.problems import Problem, visible
 
 if TYPE_CHECKING:
-    from saga.cli.verify import Proved
     from saga.interpreter.proving import Broken, Verdict
+    from saga.schema.definition import Definition
 
 Format = Literal["full", "json", "markdown", "github", "sarif"]
 
@@ -34,6 +35,15 @@ CODES = {
     "waits_for_ever": "SAGA612",
 }
 """The page of `saga explain` for each promise and note."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """One file and what came of it."""
+
+    path: str
+    definition: Definition
+    verdict: Verdict
 
 
 def render(proved: Sequence[Proved], form: Format) -> str:

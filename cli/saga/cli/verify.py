@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -14,21 +13,13 @@ from saga.cli.exits import Exit
 from saga.cli.failures import usage
 
 if TYPE_CHECKING:
-    from saga.interpreter.proving import Limits, Verdict
+    from saga.cli.verdicts import Proved
+    from saga.interpreter.proving import Limits
     from saga.schema.definition import Definition, Invariant
 
 FORMATS = ("full", "json", "markdown", "github", "sarif")
 BESIDE = ".invariants.yaml"
 """What takes the place of ``.yaml`` in the name of a file of invariants that stands beside its saga."""
-
-
-@dataclass(frozen=True, slots=True)
-class Proved:
-    """One file and what came of it."""
-
-    path: str
-    definition: Definition
-    verdict: Verdict
 
 
 @click.command()
@@ -105,6 +96,7 @@ def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
 
 def _prove(path: Path, more: tuple[Path, ...], states: int, seconds: float, *, outcomes: bool) -> Proved:
     from saga.cli.sources import read_definition
+    from saga.cli.verdicts import Proved
     from saga.interpreter.proving import verify as prove
 
     definition = read_definition(path)

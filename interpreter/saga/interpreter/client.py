@@ -258,18 +258,24 @@ class Client:
         return answer
 
     async def _answer_to(self, run: RunRow, name: str, payload: Value, key: str | None) -> str:
-        delivery = await self.put_signal(run, name, payload, None if key is None else check_key(key))
+        definition, signal, prepared = await self.prepare_signal(run, name, payload)
+        delivery = await self._put(run, definition, signal, prepared, None if key is None else check_key(key))
         if delivery.answer != "accepted":
             return delivery.answer
         story = await self.story(run)
         fate = story.state.fates.get(delivery.mseq)
         if fate is None:  # nobody has read it yet: what will be made of it?
-            fate = _fate(story, name, (await self.prepare_signal(run, name, payload))[2])
+            fate = _fate(story, name, prepared)
         return "too_late" if fate == "too_late" else "accepted"
 
     async def put_signal(self, run: RunRow, name: str, payload: Value, key: str | None) -> Delivery:
         """As `signal`, without asking what becomes of an accepted one."""
-        definition, signal, prepared = await self.prepare_signal(run, name, payload)
+        return await self._put(run, *await self.prepare_signal(run, name, payload), key)
+
+    async def _put(
+        self, run: RunRow, definition: Definition, signal: Signal, prepared: Value, key: str | None
+    ) -> Delivery:
+        name = signal.name
         message = Message(run.id, MESSAGE_KINDS[SignalReceived], name, key, dump(prepared))
         delivery = (await self.store.send([message]))[0]
         if delivery.answer == "full":
@@ -300,7 +306,7 @@ class Client:
         story = await self.story(run)
         if key is not None and any(message.key == key for message in await self.store.inbox(run.id)):
             return story
-        if isinstance(request, StepSkipped | StepResolved):
+        if isinstance(request, StepSkipped | StepResolved) or (isinstance(request, RetryRequested) and request.step):
             _known_step(story.definition, request.step)
         why = None if _wakes(run, request) else refusal(story.definition, story.state, request)
         if why is not None:
@@ -388,7 +394,7 @@ def verb_of(request: OperatorRequest) -> str:
 def _wakes(run: RunRow, request: OperatorRequest) -> bool:
     """Whether this is a retry of a run that is stuck because its workers kept dying: any message wakes it."""
     stuck = run.status is Status.STUCK and run.hold is None and run.owner is None
-    return isinstance(request, RetryRequested) and stuck
+    return isinstance(request, RetryRequested) and not request.step and stuck
 
 
 def _fate(story: Story, name: str, payload: Value) -> str | None:

@@ -15,8 +15,11 @@ from saga.schema.values import Value, dump
 def change_for(run: LiveRun, last: Command, now: int) -> Change:
     """The change that parks (`Park`), ends (`End`) or, for any other command, releases a run for others to claim."""
     state = run.state
-    change = Change(run.id, run.seq, run.seen, machine.status(state), shown=state.shown)
-    change.waiting = machine.waiting_for(run.definition, state)
+    if isinstance(last, Park) and run.hold is None:
+        status, waiting = last.status, last.waiting
+    else:
+        status, waiting = machine.status(state), machine.waiting_for(run.definition, state)
+    change = Change(run.id, run.seq, run.seen, status, shown=state.shown, waiting=waiting)
     change.problem = _problem(run)
     change.incomplete = state.incomplete
     change.unread = len(state.mailbox)

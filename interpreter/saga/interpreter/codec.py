@@ -148,7 +148,7 @@ def _told(event: ChildEnded | TaskAnswered) -> Data:
 def request_data(event: OperatorRequest) -> Data:
     """What an operator's request carries besides its kind, as stored in inbox and journal."""
     data: Data = {"by": event.by, "reason": event.reason}
-    if isinstance(event, StepSkipped):
+    if isinstance(event, StepSkipped) or (isinstance(event, RetryRequested) and event.step):
         data["step"] = event.step
     elif isinstance(event, StepResolved):
         data |= {"step": event.step, "how": event.how, "output": event.output, "code": event.code}

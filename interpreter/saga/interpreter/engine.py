@@ -76,7 +76,7 @@ class Engine:
     """The runs in one worker's hands.
 
     ``failed`` is told what ends the worker: being fenced, or a defect. ``sent`` is called when something is in the
-    outbox that is to be delivered.
+    outbox that is to be delivered, ``left`` when a run has left.
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class Engine:
         failed: Callable[[BaseException], None],
         concurrency: int,
         sent: Callable[[], None] = lambda: None,
+        left: Callable[[], None] = lambda: None,
     ) -> None:
         self.live: dict[UUID, LiveRun] = {}
         self._store = store
@@ -95,6 +96,7 @@ class Engine:
         self._clock = clock
         self._failed = failed
         self._sent = sent
+        self._left = left
         self._loop = asyncio.get_running_loop()
         self._writer = Writer(store, worker, lambda: len(self.live), failed)
         self._flights = Flights(store, worker, clock, performer, self, concurrency)
@@ -272,9 +274,7 @@ class Engine:
         run.closing = change is not None
 
         def durable(outcome: Outcome) -> None:
-            run.pending -= 1
-            if run.pending == 0 and run.calm is not None:
-                run.calm.set()
+            run.acknowledged()
             if outbox:
                 self._sent()
             if run.gone:
@@ -308,9 +308,7 @@ class Engine:
         run.pending += 1
 
         def durable(outcome: Outcome) -> None:
-            run.pending -= 1
-            if run.pending == 0 and run.calm is not None:
-                run.calm.set()
+            run.acknowledged()
             self._sent()
             if outcome.bad is not None and not run.gone:
                 self._cannot_be_kept(run, outcome.bad)
@@ -505,6 +503,7 @@ class Engine:
         run.gone = True
         self._alarms.drop(run)
         self.live.pop(run.id, None)
+        self._left()
 
     async def release(self, grace: float) -> None:
         """Lets go of every run, for others to go on with. Attempts get ``grace`` seconds to end by themselves."""

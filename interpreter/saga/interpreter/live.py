@@ -1,4 +1,4 @@
-"""A run in a worker's hands: its state and what is going on for it at this moment. Data only."""
+"""A run in a worker's hands: its state and what is going on for it at this moment. Data and simple questions."""
 
 from __future__ import annotations
 
@@ -108,6 +108,12 @@ class LiveRun:
     """Dropped: whatever still comes is ignored."""
     shown: str | None = None
     """The business status that the run row shows."""
+
+    def acknowledged(self) -> None:
+        """The writer has answered for one row."""
+        self.pending -= 1
+        if self.pending == 0 and self.calm is not None:
+            self.calm.set()
 
     @property
     def waits_for_its_turn(self) -> bool:

@@ -127,6 +127,20 @@ def find_project(start: Path) -> Project:
     return Project(folder, str(folder))
 
 
+def projects_below(folder: Path) -> list[Project]:
+    """The projects in the folders below one, sorted; such as in a repository that holds several services.
+
+    Raises ProjectProblem for a saga.toml that cannot be used.
+    """
+    found: list[Project] = []
+    for here, inner, names in os.walk(folder):
+        if FILE in names:
+            found.append(_read(Path(here, FILE)))
+            inner.clear()
+        inner[:] = sorted(name for name in inner if name not in _SKIPPED and not name.startswith("."))
+    return found
+
+
 # -- saga.toml
 
 

@@ -5,8 +5,8 @@ This room must not know terminals, HTTP or stores.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from saga.interpreter.access import AuditRecord
 from saga.interpreter.codec import SPELLINGS
@@ -16,7 +16,7 @@ from saga.interpreter.machine.state import StepState, UndoState
 from saga.interpreter.standing import rfc3339, standing
 from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow
 from saga.interpreter.timeline import Entry, Timeline, Track, Try, progress_of, subject
-from saga.schema.definition import Step
+from saga.schema.definition import Definition, Step
 from saga.schema.values import load
 
 
@@ -64,6 +64,32 @@ def audit_record(record: AuditRecord) -> dict[str, Any]:
 def story_record(run: RunRow, timeline: Timeline) -> dict[str, Any]:
     """What `show` says of a run: the list's words, and every step, by place."""
     return run_record(run) | {"steps": [_step(timeline, place, mine) for place, mine in timeline.places()]}
+
+
+def children_record(definition: Definition, children: Mapping[Ref, RunRow]) -> list[dict[str, Any]]:
+    """The child runs of a run, by the place they belong to; with ``undo`` the run that undoes the child there."""
+    return [
+        {"place": spelled(definition, ref), "undo": ref.undo != FORWARD, **_stand(run_record(child))}
+        for ref, child in sorted(children.items())
+    ]
+
+
+def _stand(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: record[name] for name in ("run", "status", "outcome", "problem")}
+
+
+def emitted_record(position: int, row: OutboxRow) -> dict[str, Any]:
+    """An event that a run has emitted."""
+    event = cast(dict[str, Any], load(row.data))
+    return {
+        "position": position,
+        "id": event["id"],
+        "topic": event["topic"],
+        "subject": event["subject"],
+        "run": event["from"],
+        "at": rfc3339(event["at"]),
+        "data": event["data"],
+    }
 
 
 def _step(timeline: Timeline, place: Ref, mine: StepState) -> dict[str, Any]:

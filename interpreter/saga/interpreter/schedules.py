@@ -18,6 +18,7 @@ from saga.schema.cron import Cron
 from saga.schema.definition import Definition, Schedule
 from saga.schema.expressions import ExpressionFailed
 from saga.schema.problems import DefinitionProblems
+from saga.schema.ticks import begun_by, cron_of
 from saga.schema.values import ValueProblem
 
 log = logging.getLogger("saga.schedules")
@@ -53,7 +54,7 @@ class Schedules:
                 log.error("the schedule of %s cannot be followed here: %s", row.saga, problem)
                 continue
             assert definition.schedule is not None, "a row of a saga without a schedule"
-            cron, since = _cron(definition.schedule), row.since
+            cron, since = cron_of(definition.schedule), row.since
             now = self._clock.now()
             tick = self._ahead[cron, since] if (cron, since) in self._ahead else cron.next(since)
             if tick <= now or row.queued:
@@ -89,11 +90,10 @@ class Schedules:
         """The row as it is after a tick and the run that this starts; no run, and the reason, if it cannot begin."""
         schedule = definition.schedule
         assert schedule is not None
-        cron = _cron(schedule)
-        time, names = cron.spell(tick), {"schedule": cron.names(tick)}
+        time = cron_of(schedule).spell(tick)
         try:
-            given = schedule.arguments.evaluate(names)
-            key = None if schedule.id is None else check_id(str(schedule.id.evaluate(names)))
+            given, key = begun_by(schedule, tick)
+            key = None if key is None else check_id(key)
             run, _ = new_run(found, definition, given, key=key, fallback=time)
         except (ExpressionFailed, ValueProblem) as problem:
             said = problem.message if isinstance(problem, ValueProblem) else str(problem)
@@ -128,7 +128,7 @@ async def standings(store: Store, definitions: Definitions, project: int) -> lis
         registered, definition = await definitions.get(row.definition)
         schedule = definition.schedule
         assert schedule is not None
-        cron = _cron(schedule)
+        cron = cron_of(schedule)
         queued = tuple(map(cron.spell, row.queued))
         found.append(Standing(row, registered.label, schedule, cron.spell(cron.next(row.since)), queued))
     return found
@@ -142,7 +142,7 @@ def due(row: ScheduleRow, schedule: Schedule, now: int) -> tuple[ScheduleRow, in
     """
     if row.queued and not row.open:
         return replace(row, queued=row.queued[1:], note=""), row.queued[0]
-    cron = _cron(schedule)
+    cron = cron_of(schedule)
     tick = cron.next(row.since) if schedule.catch_up == "all" else cron.latest(row.since, now)
     if tick is None or tick > now:
         return None
@@ -156,7 +156,3 @@ def due(row: ScheduleRow, schedule: Schedule, now: int) -> tuple[ScheduleRow, in
             return None
         return replace(passed, queued=(*row.queued, tick)), None
     return passed, tick
-
-
-def _cron(schedule: Schedule) -> Cron:
-    return Cron(schedule.cron, schedule.timezone)

@@ -10,6 +10,8 @@ import time
 from hashlib import sha256
 from uuid import UUID
 
+from asyncpg.pgproto.pgproto import UUID as DriverUUID
+
 from saga.interpreter.store import DefinitionRow, NewRun, RunRow
 from saga.schema.definition import Definition
 from saga.schema.expressions import ExpressionFailed
@@ -35,7 +37,8 @@ def child_id(key: str, at: int) -> UUID:
 def _uuid7(milliseconds: int, ten_bytes: bytes) -> UUID:
     random = int.from_bytes(ten_bytes, "big")
     bits = (milliseconds & (2**48 - 1)) << 80 | 0x7 << 76 | (random >> 68 & 0xFFF) << 64 | 0b10 << 62
-    return UUID(int=bits | random & (2**62 - 1))
+    # The database driver's UUID, written in C: runs are looked up by it many times a step.
+    return DriverUUID((bits | random & (2**62 - 1)).to_bytes(16, "big"))
 
 
 def new_run(

@@ -658,8 +658,10 @@ class Store(TaskStore, Protocol):
         """Marks events as delivered and gives them, in this order, the next positions for readers (`events`)."""
         ...
 
-    async def events(self, project: int, after: int = 0, limit: int = 100) -> list[tuple[int, OutboxRow]]:
-        """Published events with a greater position, ascending. No smaller position appears later."""
+    async def events(
+        self, project: int, after: int = 0, limit: int = 100, topic: str | None = None
+    ) -> list[tuple[int, OutboxRow]]:
+        """Published events (of a topic) with a greater position, ascending. No smaller position appears later."""
         ...
 
     async def undeliverable(self, row: OutboxRow, problem: str) -> None:
@@ -675,8 +677,10 @@ class Store(TaskStore, Protocol):
         worker: int,
         ring: Callable[[], Awaitable[None] | None],
         knock: Callable[[], Awaitable[None] | None] | None = None,
+        offered: Callable[[], Awaitable[None] | None] | None = None,
     ) -> None:
-        """Calls ``ring`` soon after something new may be due for this worker, and ``knock`` (else ``ring``) when a run
-        in its hand may have mail. A hint only: polling goes on.
+        """Calls ``ring`` soon after something new may be due for this worker; ``knock`` (else ``ring``) when a run in
+        its hand may have mail; ``offered`` (else ``ring``) when a task may be there for one of its queues. A hint only:
+        polling goes on.
         """
         ...

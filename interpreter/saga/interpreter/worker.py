@@ -44,6 +44,9 @@ T = TypeVar("T")
 _UNNOTED = 1_000
 """Messages that a run in hand may have read without its row saying so."""
 
+_REFILL = 0.75
+"""Part of the room that is still taken when a full worker claims again: claims of many runs cost little each."""
+
 _DRAIN = 5.0
 """Seconds for which nothing new is taken in hand, for the sake of a run that is to be worked on alone."""
 
@@ -117,6 +120,8 @@ class Worker:
         self._knocked = True
         self._mail_at = 0.0
         """When to ask for mail although nobody has knocked."""
+        self._full = False
+        """All room was taken at the last claim: there may be more to take."""
         self._due_alone = False
         self._drains_until = 0.0
         self._settings = settings or Settings()
@@ -151,15 +156,17 @@ class Worker:
             events.wake()
 
         self._engine = Engine(
-            self._store, self.number, self._clock, self._performer, self._failed, self._settings.concurrency, sent
+            self._store,
+            self.number,
+            self._clock,
+            self._performer,
+            self._failed,
+            self._settings.concurrency,
+            sent,
+            self._left,
         )
         errands = Errands(self._store, self.definitions, self._performer, self._project, self._queues)
-
-        def ring() -> None:
-            self.ring()
-            errands.wake()
-
-        await self._store.listen(self.number, ring, self._knock)
+        await self._store.listen(self.number, self.ring, self._knock, errands.wake)
         await self._offer()
         every = self._settings
         for task, work, pause in (
@@ -288,6 +295,12 @@ class Worker:
                 if number in self.engine.live:
                     self.engine.live[number].noted = mseq
 
+    def _left(self) -> None:
+        """A run has left: when all room was taken, others may have waited for some."""
+        if self._full and len(self.engine.live) <= self._settings.concurrency * _REFILL:
+            self._full = False
+            self.ring()
+
     async def _claim_for_ever(self) -> None:
         every = self._settings
         pause = every.busiest
@@ -298,7 +311,7 @@ class Worker:
             except StoreUnavailable as problem:
                 log.warning("%s; trying again", problem)
                 claimed = 0
-            pause = every.busiest if claimed else min(every.idlest, pause * 2)
+            pause = every.busiest if claimed or self._full else min(every.idlest, pause * 2)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):
                     await self._ring.wait()
@@ -312,7 +325,8 @@ class Worker:
             self._mail_at = self._now() + self._settings.idlest
         busy, shares = engine.shares()
         free = self._settings.concurrency - busy
-        if free <= 0 or engine.works_alone:
+        self._full = free <= 0
+        if self._full or engine.works_alone:
             return 0
         alone = self._settings.alone
         if self._due_alone and self._call_alone is None and not alone:
@@ -324,6 +338,7 @@ class Worker:
             return 0
         began = self._clock.now()
         claimed = await self._store.claim(self.number, free, shares=shares, alone=alone)
+        self._full = len(claimed) >= free
         for run in claimed:
             await self._adopt(run, began)
         return len(claimed)

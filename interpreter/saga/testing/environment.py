@@ -168,9 +168,9 @@ class Run:
         """An operator stops the run. As all requests of operators: raises Refused where it makes no sense now."""
         return self._operate(CancelRequested(0, 0, _BY, reason))
 
-    def retry(self, reason: str = "") -> Run:
-        """An operator lets a stuck run go on."""
-        return self._operate(RetryRequested(0, 0, _BY, reason))
+    def retry(self, reason: str = "", *, step: str = "") -> Run:
+        """An operator lets a stuck run go on: everywhere, or at one step only."""
+        return self._operate(RetryRequested(0, 0, _BY, reason, step))
 
     def skip(self, step: str, reason: str = "") -> Run:
         """An operator goes on without a step, or without its undo."""

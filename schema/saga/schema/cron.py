@@ -25,6 +25,7 @@ _FIELDS = (
     ("month", 1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"),
     ("day of the week", 0, 7, "sun mon tue wed thu fri sat"),
 )
+_AROUND = {"minute": "hour", "hour": "day", "day of the month": "month", "month": "year", "day of the week": "week"}
 _PART = re.compile(r"(\*|(?P<first>\w+)(-(?P<last>\w+))?)(/(?P<step>[0-9]+))?", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -107,6 +108,12 @@ def _wrong_with_part(part: str, name: str, low: int, high: int, words: str) -> s
         return f'"{part}" of the {name} runs backwards'
     if found["step"] is not None and int(found["step"]) == 0:
         return f'"{part}" of the {name} has a step of nothing'
+    if found["step"] is not None:
+        first, last = (*numbers, high)[:2] if numbers else (low, high)
+        if int(found["step"]) > (last or 0) - (first or 0):
+            return (
+                f'"{part}" of the {name} steps over all but the first: a cron line counts anew in each {_AROUND[name]}'
+            )
     return ""
 
 

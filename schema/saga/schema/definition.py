@@ -16,6 +16,9 @@ from enum import StrEnum
 from saga.schema.expressions import Expression, Template, compile_template
 from saga.schema.values import Value
 
+MOST_TURNS = 50_000
+"""The most items or rounds of one loop, as a run has no more events (semantics.md 22)."""
+
 ROOT = -1
 """Stands for the saga itself where an index of a container is asked for."""
 

@@ -15,8 +15,8 @@ from saga.server.house import Call
 
 
 def json_answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A JSON response."""
-    return Response(to_json(value), status, headers, JSON)
+    """A JSON response; it ends with a newline, for people who read it in a terminal."""
+    return Response(to_json(value) + b"\n", status, headers, JSON)
 
 
 def root_of(request: Request) -> str:

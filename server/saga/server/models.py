@@ -67,6 +67,19 @@ class MustReason(Given):
     reason: Annotated[Reason, Field(min_length=1)]
 
 
+class RetryOf(MayReason):
+    """A retry of everything that is stuck, or of one step."""
+
+    step: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=400,
+            description="Only this step, or its undo where that is stuck; of a loop such as pack[2].",
+        ),
+    ] = ""
+
+
 class Resolution(Given):
     """How a step really ended: exactly one of ``ok``, ``rejected`` and ``undone``."""
 
@@ -207,11 +220,42 @@ class Step(Told):
     undo: Undo | None
 
 
+class Child(Told):
+    """A child run, or the run that undoes one."""
+
+    place: Annotated[str, Field(description="The step that it does, such as pack[2].")]
+    undo: Annotated[bool, Field(description="It undoes the child of that place.")]
+    run: str
+    status: StatusWord
+    outcome: str | None
+    problem: Trouble | None
+
+
 class RunStory(Run):
     """A run with its steps. ``seq``: the number of its last event."""
 
     steps: list[Step]
+    children: list[Child]
     seq: int
+
+
+class Emitted(Told):
+    """An event that a run has emitted."""
+
+    position: Annotated[int, Field(description="Grows; no smaller one appears later.")]
+    id: Annotated[str, Field(description="The same at every delivery.")]
+    topic: str
+    subject: str
+    run: str
+    at: Moment
+    data: Any
+
+
+class EmittedPage(Told):
+    """A page of emitted events, oldest first."""
+
+    events: list[Emitted]
+    next_after: Annotated[int, Field(description="For ?after= of the next request, also where there is no event yet.")]
 
 
 class Happened(Told):

@@ -24,7 +24,7 @@ from saga.schema.values import Value
 from saga.server.answers import json_answer, location_of
 from saga.server.endpoints import NoQuery
 from saga.server.house import Call
-from saga.server.models import MayReason, Migration, MustReason, Resolution
+from saga.server.models import MayReason, Migration, MustReason, Resolution, RetryOf
 from saga.server.runs import find
 
 
@@ -57,9 +57,9 @@ async def cancel(call: Call[NoQuery, MayReason]) -> Response:
     return await _ask(call, CancelRequested(0, 0, call.caller.name, call.body.reason))
 
 
-async def retry(call: Call[NoQuery, MayReason]) -> Response:
+async def retry(call: Call[NoQuery, RetryOf]) -> Response:
     """Lets a stuck run go on."""
-    return await _ask(call, RetryRequested(0, 0, call.caller.name, call.body.reason))
+    return await _ask(call, RetryRequested(0, 0, call.caller.name, call.body.reason, call.body.step))
 
 
 async def pause(call: Call[NoQuery, MayReason]) -> Response:

@@ -9,9 +9,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from saga.interpreter.client import Refused
 from saga.interpreter.store import StoreMismatch, StoreUnavailable
@@ -225,4 +226,4 @@ def answer(request: Request, error: Exception) -> Response:
     """The response to a request that failed."""
     problem = problem_of(error)
     told = document(problem, request.scope.get("root_path", ""))
-    return JSONResponse(told, problem.kind.status, dict(problem.headers), MEDIA_TYPE)
+    return Response(to_json(told) + b"\n", problem.kind.status, dict(problem.headers), MEDIA_TYPE)

@@ -9,7 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from saga.interpreter.beginning import beginning_of
-from saga.interpreter.records import event_record, run_record, story_record
+from saga.interpreter.others import children_of
+from saga.interpreter.records import children_record, event_record, run_record, story_record
 from saga.interpreter.starting import check_id
 from saga.interpreter.status import Status
 from saga.interpreter.store import RunFilter, RunRow
@@ -126,7 +127,9 @@ async def get(call: Call[WaitQuery, None]) -> Response:
     patience = wait_of(call.query.wait, call.house.settings)
     run = await call.house.watching.until(await find(call), call.query.until, patience)
     timeline = await told(call, run)
-    return json_answer(story_record(run, timeline) | {"seq": timeline.seq})
+    children = await children_of(call.client.store, run, timeline.definition)
+    more = {"children": children_record(timeline.definition, children), "seq": timeline.seq}
+    return json_answer(story_record(run, timeline) | more)
 
 
 async def told(call: Call[Any, Any], run: RunRow) -> Timeline:

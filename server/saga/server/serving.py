@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
 
 from saga.server.house import House
 from saga.server.impatience import ImpatientProtocol
@@ -59,13 +60,31 @@ def url_of(bound: socket.socket, root_path: str = "") -> str:
     return f"http://[{host}]:{port}{root_path}" if ":" in host else f"http://{host}:{port}{root_path}"
 
 
+class _Mounted:
+    """The application for proxies that leave the path they mount it at as it is, and for those that take it away.
+
+    The ASGI server puts ``root_path`` before every path (ASGI: ``path`` contains it), so it may stand there twice.
+    """
+
+    def __init__(self, app: Starlette, root_path: str) -> None:
+        self._app = app
+        self._root = root_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = str(scope.get("path", ""))
+        if path.startswith(f"{self._root}{self._root}/"):
+            raw: bytes = scope["raw_path"]
+            scope = {**scope, "path": path.removeprefix(self._root), "raw_path": raw[len(self._root) :]}
+        await self._app(scope, receive, send)
+
+
 async def serve(
     app: Starlette, bound: socket.socket, stop: asyncio.Event, root_path: str = "", proxies: Sequence[str] = ()
 ) -> None:
     """Serves until ``stop`` is set, then ends gracefully. ``proxies``: whose word counts for client and scheme."""
     house: House = app.state.house
     config = uvicorn.Config(
-        app,
+        _Mounted(app, root_path) if root_path else app,
         root_path=root_path,
         log_config=None,
         access_log=False,

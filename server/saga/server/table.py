@@ -5,11 +5,12 @@ Read it as a page. The routes, the OpenAPI document and the reference are made o
 
 from __future__ import annotations
 
-from saga.server import audit, definitions, documents, health, operations, runs, streams
+from saga.server import audit, definitions, documents, emitted, health, operations, runs, streams
 from saga.server.endpoints import JSON, Answer, Endpoint
 from saga.server.models import (
     DefinitionList,
     DefinitionWhole,
+    EmittedPage,
     Health,
     History,
     MayReason,
@@ -22,6 +23,7 @@ from saga.server.models import (
     RecordPage,
     RequestAnswer,
     Resolution,
+    RetryOf,
     Run,
     RunPage,
     RunStory,
@@ -81,6 +83,20 @@ RUNS = (
         (Answer(200, "A page of events.", History),),
         ("unknown_run",),
         query=runs.HistoryQuery,
+    ),
+)
+
+EMITTED = (
+    Endpoint(
+        "GET",
+        "/v1/emitted",
+        "list_emitted",
+        "Read the events that runs have emitted",
+        emitted.listing,
+        "read",
+        (Answer(200, "Events, oldest first; after the wait perhaps none.", EmittedPage),),
+        query=emitted.EmittedQuery,
+        group="Emitted",
     ),
 )
 
@@ -146,8 +162,8 @@ OPERATIONS = (
         operations.retry,
         "operate",
         _ACCEPTED,
-        _REFUSED,
-        body=MayReason,
+        (*_REFUSED, "unknown_step"),
+        body=RetryOf,
         body_required=False,
     ),
     Endpoint(
@@ -376,5 +392,5 @@ ABOUT = (
     ),
 )
 
-ENDPOINTS: tuple[Endpoint, ...] = (*RUNS, *STREAMS, *OPERATIONS, *TASKS, *DEFINITIONS, *ABOUT)
+ENDPOINTS: tuple[Endpoint, ...] = (*RUNS, *STREAMS, *OPERATIONS, *TASKS, *EMITTED, *DEFINITIONS, *ABOUT)
 """Everything that can be reached, but for webhooks: those stand in the sagas' files."""

@@ -35,6 +35,14 @@ class Plan:
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+@dataclass
+class Held:
+    """Answers that wait until they are released. ``came``: there is one."""
+
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class Proxy:
     """``url`` leads to the database through the proxy."""
 
@@ -43,7 +51,7 @@ class Proxy:
         self._wires: list[Wire] = []
         self._swallow: dict[str, Plan] = {}
         self._stop_at: dict[str, tuple[bytes, Plan]] = {}
-        self._held: dict[str, asyncio.Event] = {}
+        self._held: dict[str, Held] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._refusing = False
         self.url = ""
@@ -74,10 +82,10 @@ class Proxy:
         self._stop_at[name] = (request, plan)
         return plan
 
-    def hold(self, name: str) -> asyncio.Event:
-        """Answers wait until the event is set."""
-        self._held[name] = asyncio.Event()
-        return self._held[name]
+    def hold(self, name: str) -> Held:
+        """Answers wait until they are released."""
+        self._held[name] = held = Held()
+        return held
 
     def refuse(self) -> None:
         """The database is gone: connections break, new ones are refused."""
@@ -125,7 +133,8 @@ class Proxy:
     async def _answers(self, wire: Wire, reader: asyncio.StreamReader) -> None:
         while chunk := await _read(reader):
             if wire.name in self._held:
-                await self._held[wire.name].wait()
+                self._held[wire.name].came.set()
+                await self._held[wire.name].released.wait()
             plan = self._swallow.get(wire.name)
             if plan is not None:
                 if not plan.answers_to_pass:

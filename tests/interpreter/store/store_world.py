@@ -19,6 +19,8 @@ from saga.interpreter.store import Batch, Change, Claimed, Message, NewRun, Row,
 
 LEASE = 60_000_000
 HOUR = 3_600_000_000
+PATIENCE = 120.0
+"""Seconds after which a test gives up."""
 
 
 def new_id() -> UUID:
@@ -125,7 +127,7 @@ class PostgresWorld(World):
         self.others: list[Store] = []
 
     async def begin(self) -> Self:
-        self.store = await PostgresStore.open(self.url, upgrade=True)
+        self.store = await PostgresStore.open(self.url)
         self.sql: asyncpg.Connection = await asyncpg.connect(self.url)
         return await super().begin()
 
@@ -167,7 +169,7 @@ class PostgresWorld(World):
         return await asyncpg.connect(self.url)
 
 
-async def until(ask: Callable[[], Any], fits: Callable[[Any], bool], seconds: float = 10) -> Any:
+async def until(ask: Callable[[], Any], fits: Callable[[Any], bool], seconds: float = PATIENCE) -> Any:
     """Asks until the answer fits."""
     async with asyncio.timeout(seconds):
         while not fits(answer := await ask()):

@@ -1,7 +1,8 @@
-"""No hot statement reads a whole table, whatever the statistics say (spike.md, traps 2 and 3)."""
+"""Statements are planned once, and none reads a whole table, whatever the statistics say (spike.md, traps 2 and 3)."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -21,10 +22,14 @@ from saga.interpreter.postgres import (
     statements,
     tasks,
 )
-from saga.interpreter.postgres.connections import ENGINE_SETTINGS
+from saga.interpreter.postgres.connections import ENGINE_SETTINGS, Link
+from saga.interpreter.store import StoreUnavailable
 
 TASKS = ("OFFER", "TAKE", "BEAT", "ANSWER", "WHY_NOT_ANSWERED", "WITHDRAW", "EXPIRE", "ALL", "NOTE", "PROGRESS")
-WRITES = {name: getattr(statements, name) for name in ("WRITE_ROWS", "WRITE_RUNS", "WRITE_ALL", "WRITE_AGAIN")}
+WRITES = {
+    name: getattr(statements, name)
+    for name in ("WRITE_ROWS", "WRITE_STARTS", "WRITE_CHANGES", "WRITE_RUNS", "WRITE_ALL", "WRITE_AGAIN")
+}
 OTHERS = {
     **{
         name: getattr(statements, name)
@@ -35,7 +40,7 @@ OTHERS = {
             *("TAKE_PERMITS", "GIVE_PERMITS", "KEEP_PERMITS", "MARK_READ", "FAMILY_DUE"),
         )
     },
-    **{name: getattr(lease_statements, name) for name in ("RENEW", "FELL", "FREE_OUTBOX", "ORPHANED", "FREE")},
+    **{name: getattr(lease_statements, name) for name in ("RENEW", "FELL", "LEFT", "FREE_OUTBOX", "ORPHANED", "FREE")},
     "ONE_RUN": questions._ONE,
     "BY_ADDRESS": questions._FULL_ADDRESS,
     "BY_BARE_ID": questions._BARE_ID,
@@ -116,7 +121,7 @@ async def test_writing_stays_off_the_index_on_owners(session: asyncpg.Connection
     for name, sql in (WRITES | {"SHOW": statements.SHOW, "CLAIM": statements.CLAIM}).items():
         used = {node.get("Index Name") for node in await plan_of(session, sql)}
         assert "run_owner" not in used, name
-        if name not in ("WRITE_ROWS",):
+        if name not in ("WRITE_ROWS", "WRITE_STARTS"):  # these read no run
             assert "run_pkey" in used, name
 
 
@@ -138,3 +143,42 @@ async def test_a_claim_reads_no_timers_that_are_not_due(session: asyncpg.Connect
         assert reading
         for node in reading:
             assert "due <=" in node["Index Cond"], (name, node)
+
+
+async def test_a_statement_is_planned_once(postgres_world: PostgresWorld) -> None:
+    link = Link(postgres_world.url, "plans", 10)
+    for number in range(5):
+        assert [row[0] for row in await link.ask("SELECT $1::int", number)] == [number]
+    prepared = await link.ask("SELECT statement, generic_plans FROM pg_prepared_statements")
+    assert ("SELECT $1::int", 5) in [tuple(row) for row in prepared]
+    await link.close()
+
+
+async def test_a_statement_outlives_an_upgrade_of_the_schema(postgres_world: PostgresWorld) -> None:
+    await postgres_world.sql.execute("CREATE TABLE shape (a int); INSERT INTO shape VALUES (1)")
+    link = Link(postgres_world.url, "plans", 10)
+    assert [tuple(row) for row in await link.ask("SELECT * FROM shape")] == [(1,)]
+    await postgres_world.sql.execute("ALTER TABLE shape ADD COLUMN b int DEFAULT 2")
+    with pytest.raises(StoreUnavailable, match="cached statement plan is invalid"):
+        await link.ask("SELECT * FROM shape")
+    assert [tuple(row) for row in await link.ask("SELECT * FROM shape")] == [(1, 2)]
+    await link.close()
+
+
+async def test_who_hangs_up_while_a_statement_is_prepared_hinders_nobody(postgres_world: PostgresWorld) -> None:
+    """The server has prepared it, but the driver was still asking about its types: the name is not given to another."""
+    link = Link(postgres_world.url, "plans", 10)
+    await link.ask("SELECT 0")
+    for number in range(10):
+        await postgres_world.sql.execute(f"CREATE TYPE mood{number} AS ENUM ('fine')")
+        asked = asyncio.ensure_future(link.ask(f"SELECT 'fine'::mood{number}"))
+        named = (
+            f"SELECT count(*) FROM pg_stat_activity WHERE application_name = 'saga plans' AND query LIKE '%{number}%'"
+        )
+        async with asyncio.timeout(20):
+            while not (asked.done() or await postgres_world.sql.fetchval(named)):
+                await asyncio.sleep(0)
+        asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
+        assert [tuple(row) for row in await link.ask(f"SELECT {number}, 1")] == [(number, 1)]
+    await link.close()

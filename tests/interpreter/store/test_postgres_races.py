@@ -7,7 +7,7 @@ import random
 
 import asyncpg
 import pytest
-from store_world import HOUR, PostgresWorld, row, signal
+from store_world import HOUR, PATIENCE, PostgresWorld, row, signal
 
 from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.columns import Query
@@ -47,6 +47,23 @@ async def test_a_takeover_waits_for_the_batch_under_way_and_sees_what_it_started
     assert set(claimed) == {held, late.id}
     assert [kept.seq for kept in claimed[held].rows] == [1]
     assert await write_by_hand(world, connection, dead, Batch(rows=[row(held, 2)])) == []
+    await connection.close()
+
+
+async def test_a_worker_that_leaves_waits_for_its_own_renewal(postgres_world: PostgresWorld) -> None:
+    """Its last one may still be on its way to the disk: skipped for that, it would be thought alive for a lease."""
+    world = postgres_world
+    worker = await world.worker()
+    run = await world.owned(worker)
+    connection = await world.connection()
+    async with connection.transaction():
+        await connection.execute("UPDATE saga.worker SET renewed_at = clock_timestamp() WHERE id = $1", worker)
+        leaving = asyncio.create_task(world.store.retire(worker))
+        await world.blocked()
+    await leaving
+    assert await world.store.workers() == []
+    assert await world.sql.fetchval("SELECT count(*) FROM saga.fence") == 0
+    assert (await world.see(run)).owner is None
     await connection.close()
 
 
@@ -220,7 +237,7 @@ async def test_signals_at_random_moments_while_runs_park_and_end(postgres_world:
             answers = await dice.choice(stores).send(batch)
             assert {answer.answer for answer in answers} == {"accepted"}
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(send(), *(work(*pair) for pair in zip(stores, workers, strict=True)))
     for run in runs:
         assert [kept.data for kept in await world.store.journal(run)] == [str(number) for number in range(WANTED)]

@@ -17,37 +17,37 @@ MIGRATIONS = files("saga.interpreter.postgres") / "migrations"
 VERSIONS = sorted(int(entry.name.removesuffix(".sql")) for entry in MIGRATIONS.iterdir())
 
 
-async def test_upgrades_are_applied_once_also_when_many_come_at_once(database_url: str) -> None:
-    applied = await asyncio.gather(*(upgrade(database_url) for _ in range(6)))
+async def test_upgrades_are_applied_once_also_when_many_come_at_once(empty_database_url: str) -> None:
+    applied = await asyncio.gather(*(upgrade(empty_database_url) for _ in range(6)))
     assert sorted(applied) == [[]] * 5 + [VERSIONS]
-    assert await upgrade(database_url) == []
+    assert await upgrade(empty_database_url) == []
 
 
-async def test_a_database_without_the_schema_names_the_command(database_url: str) -> None:
+async def test_a_database_without_the_schema_names_the_command(empty_database_url: str) -> None:
     with pytest.raises(
         StoreMismatch, match=rf"has no schema `saga`, this program needs {VERSIONS[-1]}; run `saga db upgrade`"
     ):
-        await PostgresStore.open(database_url)
+        await PostgresStore.open(empty_database_url)
 
 
-async def test_a_newer_database_is_refused(database_url: str) -> None:
-    await upgrade(database_url)
-    connection = await asyncpg.connect(database_url)
+async def test_a_newer_database_is_refused(empty_database_url: str) -> None:
+    await upgrade(empty_database_url)
+    connection = await asyncpg.connect(empty_database_url)
     await connection.execute("INSERT INTO saga.migration (version) VALUES (99)")
     await connection.close()
-    for opening in (PostgresStore.open(database_url), PostgresStore.open(database_url, upgrade=True)):
+    for opening in (PostgresStore.open(empty_database_url), PostgresStore.open(empty_database_url, upgrade=True)):
         with pytest.raises(
             StoreMismatch, match=rf"has schema version 99, this program knows {VERSIONS[-1]}: .* newer saga"
         ):
             await opening
 
 
-async def test_a_user_who_may_not_create_is_told(database_url: str) -> None:
-    connection = await asyncpg.connect(database_url)
+async def test_a_user_who_may_not_create_is_told(empty_database_url: str) -> None:
+    connection = await asyncpg.connect(empty_database_url)
     await connection.execute("DO $$ BEGIN CREATE ROLE saga_reader; EXCEPTION WHEN duplicate_object THEN END $$")
     await connection.close()
     with pytest.raises(StoreMismatch, match="run `saga db upgrade` as a user who may create a schema"):
-        await upgrade(f"{database_url}{'&' if '?' in database_url else '?'}role=saga_reader")
+        await upgrade(f"{empty_database_url}{'&' if '?' in empty_database_url else '?'}role=saga_reader")
 
 
 REFUSED = [

@@ -187,12 +187,12 @@ async def test_the_author_s_names_are_looked_up_as_always(shop: Shop) -> None:
 
 async def test_a_transaction_given_up_while_it_begins_leaves_no_connection(shop: Shop) -> None:
     await shop.pay(1)
-    released = shop.proxy.hold("sql steps")
+    held = shop.proxy.hold("sql steps")
     paying = asyncio.ensure_future(shop.pay(2))
-    await asyncio.sleep(0.1)
+    await held.came.wait()
     paying.cancel()
     await asyncio.gather(paying, return_exceptions=True)
-    released.set()
+    held.released.set()
     query = """SELECT count(*) FROM pg_stat_activity
                 WHERE datname = current_database() AND application_name = 'saga sql steps'"""
     await until(lambda: shop.world.sql.fetchval(query), lambda left: left == 0)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from proxy import Proxy
-from store_world import HOUR, LEASE, PostgresWorld, new_id, row, signal, until
+from store_world import HOUR, LEASE, PATIENCE, PostgresWorld, new_id, row, signal, until
 
 from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.status import Status
@@ -310,11 +310,14 @@ async def test_a_killed_heartbeat_takes_its_lock_again_and_goes_on_listening(pos
     assert await liveness_locks(world) == 1
     killed = await world.backend("heartbeat")
     await world.kill("heartbeat")
-    others = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'saga heartbeat' AND pid <> $1"
+    others = (
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'saga heartbeat' AND pid <> $1"
+        " AND datname = current_database()"
+    )
     await until(lambda: world.sql.fetchval(others, killed), lambda count: count == 1)
     await until(lambda: liveness_locks(world), lambda count: count == 1)
     await (await world.another()).start(world.new())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await rung.wait()
 
 
@@ -327,7 +330,7 @@ async def test_a_worker_whose_session_is_gone_is_dead_before_its_lease_ends(post
     quiet = "UPDATE saga.worker SET renewed_at = clock_timestamp() - interval '3 seconds' WHERE id = $1"
     await world.sql.execute(quiet, worker)
     assert await world.store.sweep(heir) == 0, "it holds its lock"
-    await world.sql.execute("UPDATE saga.worker SET renewed_at = clock_timestamp()")
+    await world.sql.execute("UPDATE saga.worker SET renewed_at = clock_timestamp() + interval '2 minutes'")
     await doomed.close()
     await until(lambda: liveness_locks(world), lambda count: count == 1)
     assert await world.store.sweep(heir) == 0, "it renewed just now: a blip is no death"

@@ -2,7 +2,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from store_world import HOUR, World, new_id, signal, until
+from store_world import HOUR, PATIENCE, World, new_id, signal, until
 
 from saga.interpreter.status import Status
 from saga.interpreter.store import MOST_UNREAD, Delivery, Message, OutboxRow
@@ -159,5 +159,5 @@ async def test_a_bell_may_be_answered_by_a_coroutine(world: World) -> None:
 
     await world.store.listen(worker, ring)
     await world.started()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await rung.wait()

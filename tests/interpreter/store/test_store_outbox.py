@@ -1,8 +1,12 @@
 """What runs send out: who delivers it, in which order, and what readers of events see."""
 
 import asyncio
-from uuid import UUID
+import re
+from pathlib import Path
+from uuid import UUID, uuid4
 
+import asyncpg
+import pytest
 from store_world import HOUR, MemoryWorld, PostgresWorld, World, row, until
 
 from saga.interpreter.store import Batch, OutboxRow
@@ -138,11 +142,63 @@ async def test_the_view_of_events_is_for_people(postgres_world: PostgresWorld) -
     world = postgres_world
     worker = await world.worker()
     run = await world.owned(worker, "checkout/o-1")
-    sent = OutboxRow(run, 0, -1, "emit", '{"id": "k", "topic": "order.paid", "at": 1700000000000000, "data": {"n": 1}}')
+    sent = OutboxRow(
+        run,
+        0,
+        -1,
+        "emit",
+        '{"id": "k", "topic": "order.paid", "subject": "o-1", "at": 1700000000000000, "data": {"n": 1}}',
+    )
     await world.store.write(worker, Batch(outbox=[sent]))
     await world.store.publish([sent])
     found = dict((await world.sql.fetch("SELECT * FROM saga.event"))[0])
     assert found.pop("at").timestamp() == 1_700_000_000
     position = found.pop("position")
     assert position >= 1
-    assert found == {"id": "k", "topic": "order.paid", "project": "shop", "run": "checkout/o-1", "data": '{"n": 1}'}
+    assert found == {
+        "id": "k",
+        "topic": "order.paid",
+        "subject": "o-1",
+        "project": "shop",
+        "run": "checkout/o-1",
+        "data": '{"n": 1}',
+    }
+
+
+async def test_the_view_of_events_is_as_its_page_says(postgres_world: PostgresWorld) -> None:
+    page = (Path(__file__).parents[3] / "docs/reference/language/emit.md").read_text("utf-8")
+    said = dict(re.findall(r"^\| (\w+) \| `(\w+)` \|", page, re.MULTILINE))
+    fetch = postgres_world.sql.fetch
+    found = await fetch(
+        "SELECT attname, format_type(atttypid, NULL) AS type FROM pg_attribute "
+        "WHERE attrelid = 'saga.event'::regclass AND attnum > 0"
+    )
+    names = {"timestamp with time zone": "timestamptz"}
+    assert said == {column["attname"]: names.get(column["type"], column["type"]) for column in found}
+
+
+async def test_a_role_may_read_events_and_nothing_else(postgres_world: PostgresWorld) -> None:
+    sql = postgres_world.sql
+    role = f"reader_{uuid4().hex}"
+    await sql.execute(f"CREATE ROLE {role}")
+    try:
+        await sql.execute(f"GRANT USAGE ON SCHEMA saga TO {role}; GRANT SELECT ON saga.event TO {role}")
+        await sql.execute(f"SET ROLE {role}")
+        assert await sql.fetch("SELECT * FROM saga.event WHERE position > 0 ORDER BY position") == []
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await sql.fetch("SELECT * FROM saga.outbox")
+    finally:
+        await sql.execute("RESET ROLE")
+        await sql.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+async def test_readers_of_one_topic_see_its_events_only(world: World) -> None:
+    worker = await world.worker()
+    run = await world.owned(worker)
+    rows = [OutboxRow(run, 1, n, "emit", f'{{"topic": "{topic}"}}', "emit") for n, topic in enumerate("aba")]
+    await world.store.write(worker, Batch(rows=[row(run, 1)], outbox=rows))
+    await world.store.publish(rows)
+    found = await world.store.events(world.project, topic="a")
+    assert [sent for _, sent in found] == [rows[0], rows[2]]
+    assert await world.store.events(world.project, found[0][0], topic="a") == found[1:]
+    assert await world.store.events(world.project, topic="c") == []

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from store_world import HOUR, MemoryWorld, PostgresWorld, World
+from store_world import HOUR, PATIENCE, MemoryWorld, PostgresWorld, World
 
 from saga.interpreter.status import Status
 from saga.interpreter.store import Fenced
@@ -84,16 +84,16 @@ async def test_an_answer_of_an_attempt_before_is_late(world: World) -> None:
 async def test_a_taker_stays_alive_by_its_heartbeat(world: World) -> None:
     worker = await world.worker()
     run = await world.parked(worker)
-    await world.store.offer_task(task(world, run, heartbeat=10 * SECOND))
-    await take(world, lease=60)
+    await world.store.offer_task(task(world, run, heartbeat=100 * SECOND))
+    await take(world, lease=600)
     for _ in range(3):
-        await pass_by(world, 8)
+        await pass_by(world, 60)
         assert await world.store.expire_tasks(worker) == 0
         assert await world.store.beat_task(run, "k", 1) == "go_on"
-    assert await world.store.beat_task(run, "k", 1, None, 50 * SECOND) == "go_on"
-    await pass_by(world, 45)
+    assert await world.store.beat_task(run, "k", 1, None, 500 * SECOND) == "go_on"
+    await pass_by(world, 450)
     assert await world.store.expire_tasks(worker) == 0
-    await pass_by(world, 6)
+    await pass_by(world, 51)
     assert await world.store.expire_tasks(worker) == 1
     assert (await answers(world, run))[0]["code"] == "heartbeat"
 
@@ -149,12 +149,13 @@ async def test_an_answer_for_a_run_that_has_ended_changes_nothing(world: World) 
 
 async def test_a_task_of_a_queue_rings_its_workers(world: World) -> None:
     worker = await world.worker(queue="gpu")
-    rung = asyncio.Event()
-    await world.store.listen(worker, rung.set)
+    rung, offered = asyncio.Event(), asyncio.Event()
+    await world.store.listen(worker, rung.set, offered=offered.set)
     run = await world.started()
     await world.store.offer_task(task(world, run, topic="queue:gpu"))
-    async with asyncio.timeout(10):
-        await rung.wait()
+    async with asyncio.timeout(PATIENCE):
+        await offered.wait()
+    assert not rung.is_set(), "no run is due because of it"
     assert [one.topic for one in await take(world, "queue:gpu")] == ["queue:gpu"]
 
 

@@ -39,7 +39,9 @@ def same(one: Value, other: Value) -> bool:
     return type(one) is type(other) and one == other
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(drawn=st.lists(documents, min_size=1, max_size=10))
 async def test_values_come_back_equal_from_the_journal(world: World, drawn: list[object]) -> None:
     values = storable(drawn)

@@ -112,10 +112,14 @@ class EmbeddedPostgres:
                     return "in use"
                 return await self._bring_down()
 
-    async def create_database(self, name: str) -> str:
-        """Makes an empty database, for a test, and returns its url. Needs PostgreSQL 15. Errors are asyncpg's."""
+    async def create_database(self, name: str, template: str = "template0") -> str:
+        """Makes a database, for a test, and returns its url. Needs PostgreSQL 15. Errors are asyncpg's.
+
+        ``template``: the database to copy, to which nobody is connected; by default the new one is empty.
+        """
         # Copying the template's files takes a fifth of the time of writing them to the journal, if fsync is off.
-        await self._administer(f"create database {_identifier(name)} template template0 strategy file_copy")
+        copied = f"template {_identifier(template)} strategy file_copy"
+        await self._administer(f"create database {_identifier(name)} {copied}")
         return self.url_of(name)
 
     async def drop_database(self, name: str) -> None:
@@ -225,7 +229,7 @@ class EmbeddedPostgres:
             await connection.close()
 
     async def _administer(self, statement: str) -> None:
-        connection = await asyncpg.connect(self.url_of("postgres"), timeout=5)
+        connection = await asyncpg.connect(self.url_of("postgres"), timeout=60)
         try:
             await connection.execute(statement)
         finally:

@@ -14,7 +14,7 @@ from saga.interpreter.machine.scope import scope
 from saga.interpreter.machine.settling import settle
 from saga.interpreter.machine.state import BlockState, Progress, StepState
 from saga.interpreter.machine.turn import Turn
-from saga.schema.definition import ON_MAX, Block, Loop, Step, Verb, case
+from saga.schema.definition import MOST_TURNS, ON_MAX, Block, Loop, Step, Verb, case
 from saga.schema.expressions import ExpressionFailed, Template
 from saga.schema.values import Value
 
@@ -34,7 +34,7 @@ def open_block(turn: Turn, place: Ref, step: Step, block: Block) -> None:
     elif loop.items is not None:
         _open_each(turn, place, loop, loop.items)
     else:
-        bound = _whole_number(turn, place, loop.max)
+        bound = _bound(turn, place, loop.max)
         _begin(turn, place, BlockState(bound=bound))
         if bound > 0:
             _open_iteration(turn, place)
@@ -63,7 +63,7 @@ def _open_each(turn: Turn, place: Ref, loop: Loop, template: Template) -> None:
         items = []
     if not isinstance(items, list):
         raise ExpressionFailed(f"a list is needed here, and this gave {items!r}")
-    most = _whole_number(turn, place, loop.max)
+    most = _bound(turn, place, loop.max)
     if len(items) > most:
         fail(turn, place, TOO_MANY, f"the list has {len(items)} items, at most {most} are allowed", "rejected")
         return
@@ -74,11 +74,11 @@ def _open_each(turn: Turn, place: Ref, loop: Loop, template: Template) -> None:
         _done(turn, place)
 
 
-def _whole_number(turn: Turn, place: Ref, template: Template) -> int:
+def _bound(turn: Turn, place: Ref, template: Template) -> int:
     value = turn.evaluate(place, template)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ExpressionFailed(f"a whole number is needed here, and this gave {value!r}")
-    return value
+    return min(value, MOST_TURNS)
 
 
 def _open_iteration(turn: Turn, place: Ref) -> None:

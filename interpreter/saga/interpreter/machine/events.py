@@ -182,7 +182,9 @@ class CancelRequested(OperatorRequest):
 
 @dataclass(slots=True)
 class RetryRequested(OperatorRequest):
-    """Go on from where the run is stuck, with a fresh budget and the same key."""
+    """Go on from where the run is stuck, with a fresh budget and the same key: everywhere, or at one ``step`` only."""
+
+    step: str = ""
 
 
 @dataclass(slots=True)

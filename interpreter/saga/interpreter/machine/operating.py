@@ -38,7 +38,7 @@ def refusal(definition: Definition, state: State, request: OperatorRequest) -> s
         case CancelRequested():
             return _no_cancel(state)
         case RetryRequested():
-            return None if state.troubles else "the run is not stuck; it goes on by itself"
+            return _no_retry(definition, state, request.step)
         case StepSkipped():
             return _no_settling(definition, state, request.step, skip=True)
         case StepResolved():
@@ -66,6 +66,20 @@ def _no_cancel(state: State) -> str | None:
         return "the point of no return has passed: it can only go forward"
     if state.phase is not Phase.FORWARD:
         return "the run has failed already and is being undone" if state.ending is None else "the run is ending"
+    return None
+
+
+def _no_retry(definition: Definition, state: State, name: str) -> str | None:
+    if not state.troubles:
+        return "the run is not stuck; it goes on by itself"
+    if not name:
+        return None
+    place = read(definition, name)
+    if place is None:
+        return _no_such_step(definition, name)
+    if _trouble(state, place) is None:
+        stuck = ", ".join(spelled(definition, trouble.place) for trouble in state.troubles)
+        return f'"{name}" is not stuck; stuck is: {stuck}'
     return None
 
 
@@ -135,7 +149,7 @@ def operate(turn: Turn, request: OperatorRequest) -> None:
         case CancelRequested():
             leaving.stop(turn, "cancelled")
         case RetryRequested():
-            _retry(turn)
+            _retry(turn, request.step)
         case StepSkipped() | StepResolved():
             _settle_by_hand(turn, request)
         case PauseRequested():
@@ -156,12 +170,19 @@ def _go_on(turn: Turn) -> None:
         forward.look_again(turn)
 
 
-def _retry(turn: Turn) -> None:
-    """Takes all troubles at once; undos that were stuck are taken up again by whatever is being left."""
-    troubles, turn.state.troubles = turn.state.troubles, []
-    for trouble in troubles:
+def _retry(turn: Turn, name: str) -> None:
+    """Takes all troubles at once, or that of one step. Undos that were stuck are taken up by whatever is being left.
+
+    While other troubles are left the run is held, and nothing else is begun: the one undo is taken up here.
+    """
+    state, place = turn.state, read(turn.definition, name) if name else None
+    chosen = [trouble for trouble in state.troubles if place is None or trouble.place == place]
+    state.troubles = [trouble for trouble in state.troubles if trouble not in chosen]
+    for trouble in chosen:
         if not trouble.undo:
             forward.reopen(turn, trouble.place)
+        elif state.troubles and not state.paused:
+            unwinding.begin_again(turn, trouble.place)
     _go_on(turn)
 
 

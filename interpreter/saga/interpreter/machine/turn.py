@@ -6,6 +6,7 @@ follows when a budget is used up; that is the machine's and `unwinding`'s.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import cast
 
 from saga.interpreter.machine.commands import CancelTimer, Command, OfferTask, RunAction, StartTimer
@@ -18,6 +19,9 @@ from saga.schema.definition import Action, Definition, Retry, Step
 from saga.schema.durations import Timestamp, parse_duration
 from saga.schema.expressions import ExpressionFailed, Template
 from saga.schema.values import Value, ValueProblem, bounded
+
+_microseconds = lru_cache(maxsize=1_000)(parse_duration)
+"""The same few texts come again and again: of waits, in every run and each time that it is replayed."""
 
 
 class Unanswerable(Exception):
@@ -79,7 +83,7 @@ class Turn:
     def duration(self, place: Ref, template: Template) -> int:
         """The microseconds that a template gives. Raises ExpressionFailed."""
         try:
-            return parse_duration(self.text(place, template))
+            return _microseconds(self.text(place, template))
         except ValueError as problem:
             raise ExpressionFailed(str(problem)) from problem
 

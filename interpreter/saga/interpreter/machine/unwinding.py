@@ -65,7 +65,7 @@ def _advance(turn: Turn, place: Ref) -> bool:
     if undo.stage is Unwound.ARMED:
         return _begin(turn, place, undo)
     if undo.stage is Unwound.STUCK:
-        return _begin_again(turn, place, undo)
+        return begin_again(turn, place)
     ref = _ref(place, undo)
     if undo.stage is Unwound.BACKOFF and undo.trial is None:
         return _open_part(turn, place, undo)
@@ -118,8 +118,9 @@ def _open_part(turn: Turn, place: Ref, undo: UndoState) -> bool:
     return False
 
 
-def _begin_again(turn: Turn, place: Ref, undo: UndoState) -> bool:
-    """A fresh budget under the same key, for an undo that was stuck."""
+def begin_again(turn: Turn, place: Ref) -> bool:
+    """A fresh budget under the same key, for an undo that was stuck. True when nothing is left to do."""
+    undo = _state(turn, place)
     if undo.trial is None:
         undo.stage = Unwound.ARMED
         return _begin(turn, place, undo)

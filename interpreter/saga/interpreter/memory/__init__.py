@@ -62,6 +62,7 @@ class MemoryStore(MemoryQuestions):
         self.access = MemoryAccess(clock)
         self.repeats = MemoryRepeats(clock)
         self._rings: dict[int, Ring] = {}
+        self._offers: dict[int, Ring] = {}
         self._knocks: dict[int, Ring] = {}
         self._answers: set[asyncio.Future[None]] = set()
 
@@ -192,7 +193,7 @@ class MemoryStore(MemoryQuestions):
         run.change(change, self._tables.clock())
         if run.due is not None:
             self._tables.schedule(run)
-            self._ring_for(run.project, run.queue)
+            self._ring_for(run.project, run.queue, self._rings)
         return True
 
     # -- as a worker
@@ -211,8 +212,8 @@ class MemoryStore(MemoryQuestions):
 
     async def retire(self, worker: int) -> None:
         """See `Store.retire`."""
-        self._rings.pop(worker, None)
-        self._knocks.pop(worker, None)
+        for rings in (self._rings, self._knocks, self._offers):
+            rings.pop(worker, None)
         if self._tables.workers.pop(worker, None) is not None:
             self._free(worker, crashed=False)
 
@@ -346,9 +347,11 @@ class MemoryStore(MemoryQuestions):
         """See `Store.publish`."""
         self._tables.outbox.publish(rows)
 
-    async def events(self, project: int, after: int = 0, limit: int = 100) -> list[tuple[int, OutboxRow]]:
+    async def events(
+        self, project: int, after: int = 0, limit: int = 100, topic: str | None = None
+    ) -> list[tuple[int, OutboxRow]]:
         """See `Store.events`."""
-        return self._tables.outbox.events(project, after, limit)
+        return self._tables.outbox.events(project, after, limit, topic)
 
     async def undeliverable(self, row: OutboxRow, problem: str) -> None:
         """See `Store.undeliverable`."""
@@ -360,7 +363,7 @@ class MemoryStore(MemoryQuestions):
         """See `TaskStore.offer_task`."""
         queue = queue_of(task.topic)
         if self._tasks.offer(task) and queue is not None:
-            self._ring_for(task.project, queue)
+            self._ring_for(task.project, queue, self._offers)
 
     async def withdraw_task(self, run: UUID, key: str, attempt: int) -> None:
         """See `TaskStore.withdraw_task`."""
@@ -401,10 +404,11 @@ class MemoryStore(MemoryQuestions):
         """Not offered: there is no database in which to run an author's statement."""
         raise NotImplementedError("`sql` steps need Postgres")
 
-    async def listen(self, worker: int, ring: Ring, knock: Ring | None = None) -> None:
+    async def listen(self, worker: int, ring: Ring, knock: Ring | None = None, offered: Ring | None = None) -> None:
         """See `Store.listen`."""
         self._worker(worker)
         self._rings[worker] = ring
+        self._offers[worker] = offered or ring
         self._knocks[worker] = knock or ring
 
     # -- within
@@ -440,12 +444,12 @@ class MemoryStore(MemoryQuestions):
     def _wake(self, run: StoredRun) -> None:
         run.due = self._tables.clock()
         self._tables.schedule(run)
-        self._ring_for(run.project, run.queue)
+        self._ring_for(run.project, run.queue, self._rings)
 
-    def _ring_for(self, project: int, queue: str) -> None:
+    def _ring_for(self, project: int, queue: str, rings: dict[int, Ring]) -> None:
         for number, worker in self._tables.workers.items():
             if worker.project == project and queue in worker.queues:
-                self._ring(number, self._rings)
+                self._ring(number, rings)
 
     def _ring(self, worker: int, rings: dict[int, Ring]) -> None:
         ring = rings.get(worker)

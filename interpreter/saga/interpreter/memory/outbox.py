@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from saga.interpreter.store import EVENT, OutboxRow
+from saga.schema.values import load
 
 _LEASE = 60_000_000
 _POSTPONED = 30_000_000
@@ -89,10 +90,11 @@ class OutboxTable:
             if item is not None:
                 self._events.append((item.project, row))
 
-    def events(self, project: int, after: int, limit: int) -> list[tuple[int, OutboxRow]]:
+    def events(self, project: int, after: int, limit: int, topic: str | None) -> list[tuple[int, OutboxRow]]:
         """See `Store.events`."""
         numbered = enumerate(self._events[after:], after + 1)
-        return [(position, row) for position, (place, row) in numbered if place == project][:limit]
+        mine = ((position, row) for position, (place, row) in numbered if place == project)
+        return [(position, row) for position, row in mine if topic is None or _topic(row) == topic][:limit]
 
     def postpone(self, row: OutboxRow, problem: str) -> None:
         """It cannot be delivered now."""
@@ -106,3 +108,8 @@ class OutboxTable:
         for item in self._open.values():
             if item.taker == worker:
                 item.taker, item.not_before = None, 0
+
+
+def _topic(row: OutboxRow) -> object:
+    event = load(row.data)
+    return event.get("topic") if isinstance(event, dict) else None

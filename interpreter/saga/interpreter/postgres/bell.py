@@ -36,6 +36,8 @@ class Bell:
         """Workers of this process, and whether their liveness lock is held."""
         self._rings: dict[int, dict[str, Ring]] = {}
         self._waiting: set[str] = set()
+        self._hurry = False
+        """Something waits to be rung that nobody hears in this process."""
         self._ringing: asyncio.Task[None] | None = None
         self._reviving: asyncio.Task[None] | None = None
         self._answers: set[asyncio.Future[None]] = set()
@@ -82,16 +84,21 @@ class Bell:
         await self._link.ask("SELECT 1")
 
     def ring(self, names: Iterable[str]) -> None:
-        """Rings at once in this process; for others soon: when it has been quiet at once, else together with more."""
+        """Rings at once in this process; for others soon, together with what is rung meanwhile.
+
+        Others are told at once of what nobody hears here, unless they were told something a moment ago.
+        """
         names = set(names)
-        self._call(names)
+        self._hurry |= self._call(names) < len(names)
         self._waiting.update(names)
         if self._waiting and (self._ringing is None or self._ringing.done()):
             self._ringing = asyncio.get_running_loop().create_task(self._ring_all(), name="saga doorbell")
 
     async def _ring_all(self) -> None:
         while self._waiting:
-            names, self._waiting = self._waiting, set()
+            if not self._hurry:
+                await asyncio.sleep(_QUIET_SECONDS)
+            names, self._waiting, self._hurry = self._waiting, set(), False
             try:
                 for text in _texts(sorted(names)):
                     await self._link.fetch(_NOTIFY, text)
@@ -134,17 +141,18 @@ class Bell:
 
     def _heard(self, connection: Any, pid: int, channel: str, payload: object) -> None:
         if pid != connection.get_server_pid():  # else it was rung by this process, where it has been heard
-            self._call(str(payload).split(","))
+            self._call(set(str(payload).split(",")))
 
-    def _call(self, names: Iterable[str]) -> None:
-        rung = set(names)
-        wanted = [ring for rings in self._rings.values() for name, ring in rings.items() if name in rung]
-        for ring in dict.fromkeys(wanted):
+    def _call(self, names: set[str]) -> int:
+        """Calls whoever listens here; how many of the names somebody heard."""
+        wanted = [(name, ring) for rings in self._rings.values() for name, ring in rings.items() if name in names]
+        for ring in dict.fromkeys(ring for _, ring in wanted):
             answer = ring()
             if inspect.isawaitable(answer):
                 task = asyncio.ensure_future(answer)
                 self._answers.add(task)
                 task.add_done_callback(self._answers.discard)
+        return len({name for name, _ in wanted})
 
 
 def _texts(names: list[str]) -> Iterable[str]:

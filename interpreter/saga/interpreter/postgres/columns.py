@@ -6,6 +6,7 @@ It must not know when or how often something is sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -25,25 +26,33 @@ _NO_REUSE: Columns = ((),) * 2
 class Query:
     """A batch as one statement with its arguments, built once so that what is sent again is identical."""
 
-    __slots__ = ("_worker", "arguments", "batch", "changes", "epochs", "rows", "sql", "starts")
+    __slots__ = ("_sections", "_worker", "arguments", "batch", "changes", "epochs", "rows", "sql", "starts")
 
     def __init__(self, worker: int, batch: Batch, epochs: dict[UUID, int], pool: Callable[[Pool], int]) -> None:
         self._worker = worker
+        self.arguments: Columns
         self.batch = batch
         self.rows = row_columns(batch.rows)
         self.starts = _unique(batch.starts)
         self.changes = sorted(batch.changes, key=lambda change: change.run.bytes)
         self.epochs = [(change.run, epochs.get(change.run, 0)) for change in self.changes]
-        if not (batch.outbox or batch.changes or batch.starts):
-            self.sql = statements.WRITE_ROWS
-            self.arguments: Columns = (worker, *self.rows)
-            return
-        changes = _change_columns(self.changes, self.epochs)
-        self.sql = statements.WRITE_RUNS
-        self.arguments = (worker, *_start_columns(self.starts, pool), *self.rows, *changes)
+        self._sections = (
+            _start_columns(self.starts, pool) if self.starts else _NO_STARTS,
+            self.rows,
+            _change_columns(self.changes, self.epochs) if self.changes else _NO_CHANGES,
+            outbox_columns(batch.outbox),
+        )
+        starts, rows, changes, outbox = self._sections
         if batch.outbox:
-            self.sql = statements.WRITE_ALL
-            self.arguments += outbox_columns(batch.outbox)
+            self.sql, self.arguments = statements.WRITE_ALL, (worker, *starts, *rows, *changes, *outbox)
+        elif self.starts and self.changes:
+            self.sql, self.arguments = statements.WRITE_RUNS, (worker, *starts, *rows, *changes)
+        elif self.starts:
+            self.sql, self.arguments = statements.WRITE_STARTS, (worker, *starts, *rows)
+        elif self.changes:
+            self.sql, self.arguments = statements.WRITE_CHANGES, (worker, *rows, *changes)
+        else:
+            self.sql, self.arguments = statements.WRITE_ROWS, (worker, *rows)
         if any(start.again or start.after_undone for start in self.starts):
             self.bear_with_old_rows()
 
@@ -51,11 +60,9 @@ class Query:
         """From now on sends the form that bears with rows that are there already; whether that is news."""
         if self.sql is statements.WRITE_AGAIN:
             return False
-        if self.sql is statements.WRITE_ROWS:
-            self.arguments = (self._worker, *_NO_STARTS, *self.rows, *_NO_CHANGES)
-        if self.sql is not statements.WRITE_ALL:
-            self.arguments += _NO_OUTBOX
-        self.arguments += (
+        self.arguments = (
+            self._worker,
+            *chain.from_iterable(self._sections),
             [start.id for start in self.starts if start.again],
             [start.id for start in self.starts if start.after_undone],
         )
@@ -68,6 +75,8 @@ def empty(worker: int) -> list[tuple[str, Columns]]:
     runs = (worker, *_NO_STARTS, *_NO_ROWS, *_NO_CHANGES)
     return [
         (statements.WRITE_ROWS, (worker, *_NO_ROWS)),
+        (statements.WRITE_STARTS, (worker, *_NO_STARTS, *_NO_ROWS)),
+        (statements.WRITE_CHANGES, (worker, *_NO_ROWS, *_NO_CHANGES)),
         (statements.WRITE_RUNS, runs),
         (statements.WRITE_ALL, (*runs, *_NO_OUTBOX)),
         (statements.WRITE_AGAIN, (*runs, *_NO_OUTBOX, *_NO_REUSE)),

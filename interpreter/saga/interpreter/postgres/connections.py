@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from itertools import count
 from math import inf
 from typing import TypeAlias
 from urllib.parse import parse_qs, urlsplit
@@ -53,10 +54,14 @@ _DATA_CLASSES = ("22", "23", "54")
 
 
 def is_weather(error: BaseException) -> bool:
-    """Whether it passes by itself: the connection, the server or a lock, not what was asked (promises.md)."""
+    """Whether it passes by itself: the connection, the server or a lock, not what was asked (promises.md).
+
+    A statement that was prepared before the schema was upgraded is prepared anew with the next connection.
+    """
     if isinstance(error, asyncpg.PostgresError):
         code = error.sqlstate or ""
-        return code.startswith(_WEATHER_CLASSES) or code in _WEATHER_CODES
+        stale = isinstance(error, asyncpg.InvalidCachedStatementError)
+        return stale or code.startswith(_WEATHER_CLASSES) or code in _WEATHER_CODES
     return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError)
 
 
@@ -147,6 +152,7 @@ class Link:
         self._turn = asyncio.Lock()
         self._connection: Connection | None = None
         self._statements: dict[str, PreparedStatement[asyncpg.Record]] = {}
+        self._names = count()
         self._closed = False
         self._reopened_at: float | None = None
 
@@ -218,7 +224,10 @@ class Link:
             connection = await self._open()
             statement = self._statements.get(sql)
             if statement is None:
-                statement = self._statements[sql] = await connection.prepare(sql, timeout=self._timeout)
+                # Without a name of its own it would be parsed and planned at every use (asyncpg, no statement cache).
+                # Where somebody hung up meanwhile nobody knows whether the server has it: no name is used twice.
+                name = f"saga_{next(self._names)}"
+                statement = self._statements[sql] = await connection.prepare(sql, name=name, timeout=self._timeout)
             rows: list[asyncpg.Record] = await statement.fetch(*arguments, timeout=self._timeout)
             return rows
         except Exception as error:

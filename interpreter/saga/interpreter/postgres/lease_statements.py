@@ -33,14 +33,20 @@ SELECT id FROM saga.worker
                THEN pg_try_advisory_xact_lock({LIVENESS_KEYS} + id) ELSE false END)"""
 """Workers whose lease ran out, or whose session is gone and who did not renew for two seconds (a blip is no death)."""
 
-FELL = """
-WITH d AS (SELECT id FROM saga.worker
-   WHERE id = $1 AND (lease_until < clock_timestamp() OR renewed_at < clock_timestamp() - interval '2 seconds' OR $2)
-     FOR UPDATE SKIP LOCKED),
+_DELETED = """,
 w AS (DELETE FROM saga.worker w USING d WHERE w.id = d.id),
 m AS (DELETE FROM saga.mail m USING d WHERE m.worker = d.id)
 DELETE FROM saga.fence f USING d WHERE f.worker = d.id RETURNING f.worker"""
-"""Declares a worker dead; waits for its statement under way. $2: it asks for it itself."""
+
+FELL = f"""
+WITH d AS (SELECT id FROM saga.worker
+   WHERE id = $1 AND (lease_until < clock_timestamp() OR renewed_at < clock_timestamp() - interval '2 seconds')
+     FOR UPDATE SKIP LOCKED){_DELETED}"""
+"""Declares a worker dead, unless it is just renewing; waits for its statement under way."""
+
+LEFT = f"""
+WITH d AS (SELECT id FROM saga.worker WHERE id = $1 FOR UPDATE){_DELETED}"""
+"""Takes a worker off that leaves; its own last renewal may be under way, and is waited for."""
 
 FREE_OUTBOX = """
 UPDATE saga.outbox SET taker = NULL, not_before = clock_timestamp() WHERE taker = $1 AND delivered_at IS NULL"""

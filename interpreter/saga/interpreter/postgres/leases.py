@@ -46,7 +46,7 @@ class Leases:
     async def retire(self, worker: int) -> None:
         """Takes the worker off and frees what it still holds; no crash is counted."""
         self._bell.drop(worker)
-        await self._link.ask(sql.FELL, worker, True)
+        await self._link.ask(sql.LEFT, worker)
         await self._link.ask(sql.FREE_OUTBOX, worker)
         await self._free(worker, crashed=False)
 
@@ -60,7 +60,7 @@ class Leases:
             return await self._free_orphaned()
         for (suspect,) in await self._link.ask(sql.SUSPECTS, worker):
             with suppress(StoreUnavailable):
-                if await self._link.ask(sql.FELL, suspect, False):
+                if await self._link.ask(sql.FELL, suspect):
                     await self._link.ask(sql.FREE_OUTBOX, suspect)
         return await self._free_orphaned()
 

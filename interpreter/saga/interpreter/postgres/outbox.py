@@ -53,7 +53,7 @@ UPDATE saga.outbox o SET delivered_at = clock_timestamp(), taker = NULL, positio
 
 _EVENTS = """
 SELECT position, run, seq, n, kind, data, lane FROM saga.outbox
- WHERE position > $2 AND project = $1 ORDER BY position LIMIT $3"""
+ WHERE position > $2 AND project = $1 AND ($4::text IS NULL OR data ->> 'topic' = $4) ORDER BY position LIMIT $3"""
 
 _UNDELIVERABLE = """
 UPDATE saga.outbox o
@@ -85,9 +85,10 @@ class Outbox:
         if rows:
             await self._locked(0, _PUBLISH, *_names(rows))
 
-    async def events(self, project: int, after: int, limit: int) -> list[tuple[int, OutboxRow]]:
+    async def events(self, project: int, after: int, limit: int, topic: str | None) -> list[tuple[int, OutboxRow]]:
         """See `Store.events`."""
-        return [(row[0], OutboxRow._make(row[1:])) for row in await self._links.ask(_EVENTS, project, after, limit)]
+        found = await self._links.ask(_EVENTS, project, after, limit, topic)
+        return [(row[0], OutboxRow._make(row[1:])) for row in found]
 
     async def undeliverable(self, row: OutboxRow, problem: str) -> None:
         """See `Store.undeliverable`."""

@@ -27,6 +27,11 @@ def queue_name(project: int, queue: str) -> str:
     return f"q{project}/{queue}"
 
 
+def task_name(project: int, queue: str) -> str:
+    """The name that the doorbell rings when a task is offered to the workers of a queue."""
+    return f"t{project}/{queue}"
+
+
 class Pools:
     """Pool numbers, and back."""
 

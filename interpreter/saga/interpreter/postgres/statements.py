@@ -116,6 +116,8 @@ def _write(*sections: str, again: bool = False) -> str:
 
 WRITE_ROWS = _write("rows")
 """Journal rows only: half the cost of the larger shapes when one run is worked at a time."""
+WRITE_STARTS = _write("starts", "rows")
+WRITE_CHANGES = _write("rows", "changes")
 WRITE_RUNS = _write("starts", "rows", "changes")
 WRITE_ALL = _write("starts", "rows", "changes", "outbox")
 WRITE_AGAIN = _write("starts", "rows", "changes", "outbox", again=True)

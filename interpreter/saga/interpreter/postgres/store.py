@@ -21,7 +21,7 @@ from saga.interpreter.postgres.links import Links
 from saga.interpreter.postgres.messages import Messages
 from saga.interpreter.postgres.outbox import Outbox
 from saga.interpreter.postgres.permits import Permits
-from saga.interpreter.postgres.pools import Pools, pool_of, queue_name
+from saga.interpreter.postgres.pools import Pools, pool_of, queue_name, task_name
 from saga.interpreter.postgres.questions import Questions
 from saga.interpreter.postgres.relocation import Relocation
 from saga.interpreter.postgres.removal import Removal
@@ -351,9 +351,11 @@ class PostgresStore:
         """See `Store.publish`."""
         await self._outbox.publish(rows)
 
-    async def events(self, project: int, after: int = 0, limit: int = 100) -> list[tuple[int, OutboxRow]]:
+    async def events(
+        self, project: int, after: int = 0, limit: int = 100, topic: str | None = None
+    ) -> list[tuple[int, OutboxRow]]:
         """See `Store.events`."""
-        return await self._outbox.events(project, after, limit)
+        return await self._outbox.events(project, after, limit, topic)
 
     async def undeliverable(self, row: OutboxRow, problem: str) -> None:
         """See `Store.undeliverable`."""
@@ -419,8 +421,9 @@ class PostgresStore:
         """See `Store.transaction`."""
         return self._transactions.open(self._hands.of(worker).worker)
 
-    async def listen(self, worker: int, ring: Ring, knock: Ring | None = None) -> None:
+    async def listen(self, worker: int, ring: Ring, knock: Ring | None = None, offered: Ring | None = None) -> None:
         """See `Store.listen`."""
         hand = self._hands.of(worker)
-        queues = [queue_name(hand.project, queue) for queue in hand.queues]
-        await self._bell.listen(worker, {**dict.fromkeys(queues, ring), worker_name(worker): knock or ring})
+        names = {queue_name(hand.project, queue): ring for queue in hand.queues}
+        names |= {task_name(hand.project, queue): offered or ring for queue in hand.queues}
+        await self._bell.listen(worker, {**names, worker_name(worker): knock or ring})

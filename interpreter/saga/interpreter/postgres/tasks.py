@@ -13,7 +13,7 @@ from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.bell import Bell, worker_name
 from saga.interpreter.postgres.connections import is_weather, unavailable
 from saga.interpreter.postgres.links import Links
-from saga.interpreter.postgres.pools import Pools, queue_name
+from saga.interpreter.postgres.pools import Pools, task_name
 from saga.interpreter.task_store import ANSWER_KIND, ANSWER_NAME, Task, queue_of
 
 _OFFER = """
@@ -104,7 +104,7 @@ class Tasks:
         )
         queue = queue_of(task.topic)
         if offered and queue is not None:
-            self._bell.ring([queue_name(task.project, queue)])
+            self._bell.ring([task_name(task.project, queue)])
 
     async def withdraw(self, run: UUID, key: str, attempt: int) -> None:
         """See `TaskStore.withdraw_task`."""

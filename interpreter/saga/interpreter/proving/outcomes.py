@@ -1,8 +1,9 @@
 """The table of outcomes: everything that can go against a saga, and how it ends then.
 
 There is one cause for each way in which a step can fail, for each time that can run out, and for a cancel at each
-step. From the nearest state in which it comes, the usual course is followed: what is in flight answers ok, undos work,
-signals come. Causes with the same end share a row. This room must not know how a table is printed.
+step. From the nearest state in which it comes, where least else went wrong, the usual course is followed: what is in
+flight answers ok, undos work, signals come. Causes with the same end share a row. This room must not know how a table
+is printed.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from saga.interpreter.proving import reading
 from saga.interpreter.proving.alphabet import Alphabet, signal
 from saga.interpreter.proving.choices import Choices, Fact, Question
 from saga.interpreter.proving.conditions import Oracle
-from saga.interpreter.proving.explorer import Turn
+from saga.interpreter.proving.explorer import Node, Turn
 from saga.interpreter.proving.ledger import Ledger, after
 from saga.interpreter.proving.stories import sentence
 from saga.interpreter.proving.verdict import Outcome
@@ -61,7 +62,9 @@ class Outcomes:
         self._definition = definition
         self._oracle = oracle
         self._alphabet = alphabet
-        self._causes: set[_Cause] = set()
+        self._causes: dict[_Cause, tuple[int, State, Ledger]] = {}
+        """How many other things went wrong before, and how the run ends then."""
+        self._detours: dict[int, int] = {}
         self._rows: dict[object, _Row] = {}
         self._ends: dict[tuple[Status, str | None], tuple[State, Ledger]] = {}
 
@@ -70,12 +73,29 @@ class Outcomes:
         if reading.is_ended(turn.state):
             self._ends.setdefault((machine.status(turn.state), turn.state.outcome), (turn.state, turn.node.ledger))
         cause = self._cause(turn)
-        if cause is not None and cause not in self._causes:
-            self._causes.add(cause)
-            self._note(*self._usual(turn.state, turn.node.ledger, turn.node.facts), cause)
+        if cause is None or turn.before is None:
+            return
+        detours, known = self._before(turn.before), self._causes.get(cause)
+        if known is None or detours < known[0]:
+            self._causes[cause] = detours, *self._usual(turn.state, turn.node.ledger, turn.node.facts)
+
+    def _before(self, node: Node) -> int:
+        """How many things have gone against the run on the way to a node."""
+        way: list[Node] = []
+        here: Node | None = node
+        while here is not None and here.number not in self._detours:
+            way.append(here)
+            here = here.parent
+        found = 0 if here is None else self._detours[here.number]
+        for each in reversed(way):
+            found += each.event is not None and self._is_against(each.event)
+            self._detours[each.number] = found
+        return found
 
     def rows(self) -> tuple[Outcome, ...]:
         """The rows: what went as planned first, then completed, undone and stuck runs, nearest first."""
+        for cause, (_, state, ledger) in self._causes.items():
+            self._note(state, ledger, cause)
         seen = {(machine.status(row.state), row.state.outcome) for row in self._rows.values()}
         for end, (state, ledger) in self._ends.items():
             if end not in seen or (state.ending is Status.COMPLETED and not self._is_caused(end)):

@@ -6,9 +6,11 @@ rounds, and steps that may run side by side do. ``None`` is "as long as it takes
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from saga.schema.definition import ROOT, Action, Definition, Retry, Step, UndoKind, Wait
+from saga.schema.definition import ROOT, Action, Child, Definition, Retry, Step, UndoKind, Wait
 from saga.schema.durations import parse_duration
 from saga.schema.expressions import Template
 
@@ -26,9 +28,12 @@ class Plan:
     endless: tuple[str, ...]
 
 
-def plan(definition: Definition) -> Plan:
-    """The worst case of a saga. ``deadline`` cuts the way forward, not the way back."""
-    longest = _Longest(definition)
+def plan(definition: Definition, others: Mapping[str, Definition] = MappingProxyType({})) -> Plan:
+    """The worst case of a saga. ``deadline`` cuts the way forward, not the way back.
+
+    ``others``: the sagas that it may run, by name; a child of another saga is without a limit.
+    """
+    longest = _Longest(definition, others)
     forward = longest.of_members(ROOT)
     if definition.deadline is not None:
         forward = definition.deadline if forward is None else min(forward, definition.deadline)
@@ -37,8 +42,9 @@ def plan(definition: Definition) -> Plan:
 
 
 class _Longest:
-    def __init__(self, definition: Definition) -> None:
+    def __init__(self, definition: Definition, others: Mapping[str, Definition]) -> None:
         self._definition = definition
+        self._others = others
         self._past = _past_the_pivot(definition)
         self.endless: list[str] = []
 
@@ -62,10 +68,17 @@ class _Longest:
         elif step.block is not None:
             found = self._of_block(step)
         elif step.child is not None:
-            found = None
+            child = self._of_child(step.child)
+            found = None if child is None else _sum([child.forward, child.backward])
         if found is None and step.block is None:
             self.endless.append(step.name)
         return found
+
+    def _of_child(self, child: Child) -> Plan | None:
+        """Of a child's saga; None if it is not known, or runs this one again."""
+        known = self._others.get(child.saga)
+        others = {name: each for name, each in self._others.items() if name not in (child.saga, self._definition.name)}
+        return None if known is None or known.name == self._definition.name else plan(known, others)
 
     def _of_block(self, step: Step) -> Span:
         assert step.block is not None
@@ -89,11 +102,25 @@ class _Longest:
         for step in self._definition.steps:
             if step.index in self._past or step.undo.kind is UndoKind.NONE:
                 continue
+            mine = [_tries(part.action, part.retry or rule.retry, rule.stuck_after) for part in step.undo.actions]
             if step.undo.kind is UndoKind.CHILD:
-                spans.append(None)
-            for part in step.undo.actions:
-                spans.append(_tries(part.action, part.retry or rule.retry, rule.stuck_after))
+                child = None if step.child is None else self._of_child(step.child)
+                mine.append(None if child is None else child.backward)
+            spans.append(_times(self._turns(step), _sum(mine)))
         return _sum(spans)
+
+    def _turns(self, step: Step) -> int | None:
+        """How often a step may be done, by the loops around it; None: the file does not say."""
+        found = 1
+        for loop in self._definition.loops[step.index]:
+            block = self._definition.steps[loop].block
+            assert block is not None
+            assert block.loop is not None
+            most = block.loop.max.value if block.loop.max.constant else None
+            if not isinstance(most, int):
+                return None
+            found *= most
+        return found
 
 
 def _past_the_pivot(definition: Definition) -> frozenset[int]:
@@ -130,6 +157,10 @@ def _waiting(wait: Wait) -> Span:
 
 def _written(template: Template) -> Span:
     return parse_duration(template.value) if template.constant else None
+
+
+def _times(count: int | None, span: Span) -> Span:
+    return 0 if span == 0 else None if count is None or span is None else count * span
 
 
 def _sum(spans: list[Span]) -> Span:

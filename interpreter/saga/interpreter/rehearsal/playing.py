@@ -30,8 +30,10 @@ from saga.interpreter.rehearsal.watched import SetClock, WatchedStore
 from saga.interpreter.store import RunRow, Store
 from saga.schema.definition import Definition
 from saga.schema.durations import Timestamp, parse_duration
+from saga.schema.expressions import ExpressionFailed
 from saga.schema.testfile.names import ELSE
 from saga.schema.testfile.written import Actions, Answer, Case, Event, TestFile
+from saga.schema.ticks import begun_by, cron_of
 from saga.schema.values import Value, ValueProblem, normalise
 from saga.schema.yaml_text.nodes import Pointer
 
@@ -103,7 +105,8 @@ def play_case(
 
 def begins(case: Case) -> int:
     """When the case begins, in microseconds since the Unix epoch."""
-    return EPOCH if case.now is None else Timestamp.parse(case.now).microseconds
+    moment = case.tick or case.now
+    return EPOCH if moment is None else Timestamp.parse(moment).microseconds
 
 
 async def no_clock(now: int) -> None:
@@ -146,9 +149,9 @@ class _Performance:
     async def run(self) -> Played:
         """The whole case."""
         stage, at = self._stage, ("cases", self._name)
-        key = self._case.id or (_NO_ID if self._cast.main.id is None else None)
         try:
-            run = await stage.start(self._cast.main, normalise(self._given, what="input"), key)
+            given, key = self._start()
+            run = await stage.start(self._cast.main, normalise(given, what="input"), key)
         except ValueProblem as problem:
             refused = Rehearsed(stage.loop.begins, None, {}, problem.code, problem.message)
             return Played(self._name, refused, judge(self._case.expect, None, refused, (*at, "expect"), final=True))
@@ -166,6 +169,18 @@ class _Performance:
         expected: Pointer = at if self._case.expect is None else (*at, "expect")
         self._misses += judge(self._case.expect, whole.main, whole, expected, final=True)
         return Played(self._name, whole, self._misses)
+
+    def _start(self) -> tuple[Any, str | None]:
+        """The input and the id; of a tick, as the schedule has them. Raises ValueProblem."""
+        main, schedule = self._cast.main, self._cast.main.schedule
+        if self._case.tick is None or schedule is None:
+            return self._given, self._case.id or (_NO_ID if main.id is None else None)
+        try:
+            given, key = begun_by(schedule, self._stage.loop.begins)
+        except ExpressionFailed as problem:
+            raise ValueProblem("expression", str(problem)) from None
+        tick = cron_of(schedule).spell(self._stage.loop.begins)
+        return given, key if key is not None or main.id is not None else tick
 
     async def _happen(self, run: RunRow, scene: Scene, *, settle: bool) -> None:
         """Lets one event happen. ``settle``: another came at the same moment, and is to have its effect first."""

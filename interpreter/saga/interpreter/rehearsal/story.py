@@ -78,7 +78,7 @@ class RunStory:
     ways: set[tuple[str, str]] = field(default_factory=set)
     """By which ways steps have ended (see `saga.schema.definition.Guard`), by their names."""
     children_undone: list[tuple[int, str]] = field(default_factory=list)
-    """Steps whose child runs were undone, and when."""
+    """Steps whose child runs were undone, and how many undos of its own the run had journaled before."""
     stuck: str | None = None
     """The step, or undo of a step, that it is stuck at."""
     undelivered: list[str] = field(default_factory=list)
@@ -115,9 +115,10 @@ class RunStory:
 
     def undone(self) -> list[str]:
         """The steps whose undo was called, in order, each once."""
-        names = [(call.at, call.name.removeprefix(UNDO).partition("/")[0]) for call in self.actions() if call.undo]
-        in_order = sorted([*names, *self.children_undone], key=lambda each: each[0])
-        return list(dict.fromkeys(name for _, name in in_order))
+        names = [call.name.removeprefix(UNDO).partition("/")[0] for call in self.actions() if call.undo]
+        for before, name in reversed(self.children_undone):
+            names.insert(before, name)
+        return list(dict.fromkeys(names))
 
     def standing(self) -> dict[str, str]:
         """The effects that are there in the end, by key, with the arguments they were made with."""
@@ -183,6 +184,8 @@ class _Teller:
         self._story = story
         steps = (*story.definition.steps, *story.definition.final_steps)
         self._conditional = {step.name for step in steps if step.when is not None}
+        self._undos = set[Ref]()
+        """Undos of its own that have been answered."""
         past = beginning.past()
         self._state, wanted = past.state, past.commands
         if beginning.rows:  # an undo run goes on where the ended one stopped: what was before is not its story
@@ -196,6 +199,8 @@ class _Teller:
         """Tells one event."""
         wanted = machine.transition(self._story.definition, self._state, event)
         self._story.lines.extend(self._lines(event))
+        if isinstance(event, ActionEvent | TaskAnswered) and event.ref.undo != FORWARD:
+            self._undos.add(event.ref)
         self._send(event.at, wanted)
         self._look(event.at)
 
@@ -241,7 +246,7 @@ class _Teller:
             case ChildEnded():
                 if event.ref.undo != FORWARD:
                     place = _place(definition, event.ref.step, event.ref.iteration)
-                    self._story.children_undone.append((event.at, place))
+                    self._story.children_undone.append((len(self._undos), place))
                 yield Line(event.at, _name(definition, event.ref), event.status, event.outcome or event.code)
             case TaskAnswered():
                 yield self._answered(answer_of_task(event))

@@ -16,8 +16,11 @@ from contextlib import ExitStack, contextmanager
 EPOCH = 1_767_225_600_000_000
 """2026-01-01T00:00:00Z in microseconds: when a rehearsal begins unless its script says otherwise."""
 
-_SILENCE = 2.0
-"""Seconds without input after which a frozen clock goes on: what is waited for may be asleep."""
+_SILENCE = 10.0
+"""Seconds without input after which a frozen clock goes on: what is waited for may be asleep.
+
+Longer than a busy database is ever silent: a clock that goes on then makes a case go another way than in memory.
+"""
 
 
 class NothingLeft(RuntimeError):

@@ -12,7 +12,7 @@ from saga.schema.checks.readable import ROOTS
 from saga.schema.checks.signals import waited
 from saga.schema.checks.survey import Kind, Row, Survey, variable
 from saga.schema.language.steps import Catching, EachStep, SwitchStep, WaitStep
-from saga.schema.language.waits import AnyWait
+from saga.schema.language.waits import AnyWait, SignalBranch
 from saga.schema.yaml_text.nodes import Pointer
 
 _UNCATCHABLE = {
@@ -171,6 +171,22 @@ def waits_apart(survey: Survey) -> Iterator[Finding]:
             message = f'the items that step "{placed.name}" is for can wait for the signal "{name}" at the same time'
             hint = "write at_once: 1, or send one signal for all of them and wait behind the each"
             yield Finding("SAGA226", message, at, hint)
+
+
+def winners(survey: Survey) -> Iterator[Finding]:
+    """Of two branches of a race for one signal, the first takes them all unless it says which (`if`)."""
+    for placed in survey.steps:
+        wait = placed.step.wait if isinstance(placed.step, WaitStep) else None
+        greedy: dict[str, str] = {}
+        for name, branch in wait.any.items() if isinstance(wait, AnyWait) else ():
+            if not isinstance(branch, SignalBranch):
+                continue
+            if branch.signal in greedy:
+                message = f'the branch "{name}" can never win: "{greedy[branch.signal]}" takes every {branch.signal}'
+                hint = "say with if: which signals the first branch takes"
+                yield Finding("SAGA226", message, (*placed.at, "wait", "any", name, "signal"), hint)
+            elif branch.if_ is None:
+                greedy[branch.signal] = name
 
 
 def loops(survey: Survey) -> Iterator[Finding]:

@@ -112,6 +112,8 @@ def one_pivot(survey: Survey) -> Iterator[Finding]:
             message = f'the pivot "{placed.name}" is not alone: {where}'
             message += "" if where.startswith("it ") else " can be open at the same time"
             hint = "a run passes one point of no return as a whole: put the pivot behind the branches and loops"
+            if where.startswith("it stands in a group"):
+                hint = "the time could be over while the pivot is tried: put it behind the group"
             yield Finding("SAGA223", message, at, hint, on_key=True)
         if step.optional:
             message = f'the pivot "{placed.name}" cannot be optional'
@@ -124,8 +126,13 @@ _NOT_FOR_PIVOTS = {Kind.BRANCH: "a parallel branch", Kind.ITEM: "an each", Kind.
 
 def _pivot_inside(placed: Placed) -> str:
     for row, _ in placed.around():
-        if row.kind in _NOT_FOR_PIVOTS and row.owner is not None:
-            return f'it stands in {_NOT_FOR_PIVOTS[row.kind]} ("{row.owner.name}")'
+        owner = row.owner
+        if owner is None:
+            continue
+        if row.kind in _NOT_FOR_PIVOTS:
+            return f'it stands in {_NOT_FOR_PIVOTS[row.kind]} ("{owner.name}")'
+        if row.kind is Kind.GROUP and isinstance(owner.step, GroupStep) and times_out(owner.step):
+            return f'it stands in a group with a timeout ("{owner.name}")'
     return ""
 
 
@@ -137,6 +144,31 @@ def no_failure_after_the_pivot(survey: Survey) -> Iterator[Finding]:
         yield Finding(
             "SAGA214", message, at, "finish with `end` and an outcome of its own, or move the pivot", on_key=True
         )
+
+
+def no_undo_after_the_pivot(survey: Survey) -> Iterator[Finding]:
+    """A `catch` cannot undo what is done once the pivot has passed (semantics.md 10 and 11)."""
+    flow = moments(survey)
+    for placed in survey.steps:
+        step = placed.step
+        for code, body in (step.catch or {}).items() if isinstance(step, Catching) else ():
+            at = (*placed.at, "catch", code)
+            if getattr(body, "undo", None) and _passes_inside(placed, flow):
+                message = f"undo in {describe(at)} can be reached after the pivot, and past it nothing is undone"
+                yield Finding("SAGA214", message, (*at, "undo"), "leave it out, or move the pivot", on_key=True)
+
+
+def _passes_inside(placed: Placed, flow: dict[Pointer, Moment]) -> bool:
+    """Whether a step, or one inside it, can fail after the pivot: what follows it does not count."""
+    depth = len(placed.at)
+    return any(
+        moment.after_pivot
+        for at, moment in flow.items()
+        if at[:depth] == placed.at and (len(at) == depth or at[depth] in _INSIDE)
+    )
+
+
+_INSIDE = ("steps", "parallel", "switch")
 
 
 def _failures(survey: Survey, flow: dict[Pointer, Moment]) -> Iterator[tuple[Pointer, str]]:

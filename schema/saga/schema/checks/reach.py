@@ -17,6 +17,7 @@ from saga.schema.language.steps import (
     EndStep,
     FailStep,
     GroupStep,
+    RepeatStep,
     SwitchStep,
     WaitStep,
 )
@@ -59,6 +60,11 @@ def times_out(step: WaitStep | GroupStep) -> bool:
     return isinstance(step.wait, SignalWait | AnyWait | AllWait) and step.wait.timeout not in (None, "never")
 
 
+def _may_do_nothing(step: object) -> bool:
+    """Whether it is a `repeat` whose bound is computed, and may be 0."""
+    return isinstance(step, RepeatStep) and not isinstance(step.repeat.max, int)
+
+
 class _Walk:
     """One way through the file; ``found`` is what it notes."""
 
@@ -84,7 +90,7 @@ class _Walk:
         self.found[placed.at] = moment
         rows = self._survey.rows_of(placed)
         inside = [row for row in rows if row.kind.inside]
-        after = self._inside(placed, inside, moment)
+        after = through = self._inside(placed, inside, moment)
         on_the_way = moment | after | self._anywhere(placed.at) if inside else moment
         chosen = [self.row(row, after) for row in rows if row.kind is Kind.CHOSEN]
         if chosen:
@@ -94,7 +100,9 @@ class _Walk:
                 timed_out = self.row(row, on_the_way)
                 may_time_out = isinstance(step, WaitStep | GroupStep) and times_out(step)
                 after |= timed_out if may_time_out else NOWHERE
-            if row.kind in (Kind.MAX, Kind.CATCH):
+            if row.kind is Kind.MAX:
+                after |= self.row(row, through | (moment if _may_do_nothing(step) else NOWHERE))
+            if row.kind is Kind.CATCH:
                 after |= self.row(row, on_the_way)
         if isinstance(step, Catching) and step.optional:
             after |= on_the_way

@@ -50,7 +50,8 @@ PAGES = (
         "SAGA223",
         "a pivot that is not alone",
         """The pivot is the point of no return of the whole run. Inside parallel, each or repeat, or beside another
-        branch that can be open, some work would be before it and some behind.""",
+        branch that can be open, some work would be before it and some behind. In a group with a timeout, the time could
+        be over while the pivot is tried.""",
         why="After the pivot nothing rolls back; a branch that fails then could neither go back nor forward.",
     ),
     explanation(

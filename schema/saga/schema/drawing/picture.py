@@ -48,9 +48,10 @@ def make_picture(definition: Definition, overlay: Overlay | None = None, failure
 
 def _plain(definition: Definition) -> Picture:
     boxes, edges = draw_flow(definition)
+    graph = definition.compensation.order == "graph"
     outermost = [definition.steps[index] for index in definition.members.get(ROOT, ())]
     undos = tuple(
-        Undo(_undo_box(step) if has_undo(step) else _inner_undos(step), box_id(step))
+        Undo(_undo_box(step) if has_undo(step) else _inner_undos(step, mirrored=graph), box_id(step))
         for step in outermost
         if has_undo(step) or _undone_inside(definition, step)
     )
@@ -58,7 +59,6 @@ def _plain(definition: Definition) -> Picture:
     after = reached(edges, [box_id(step) for step in pivots], well=True)
     back = [undo.box.id for undo in undos if undo.of not in after]
     usual = usual_pace(definition)
-    graph = definition.compensation.order == "graph"
     return Picture(
         name=definition.name,
         version=definition.version,
@@ -84,9 +84,10 @@ def _undone_inside(definition: Definition, step: Step) -> bool:
     return step.block is not None and any(has_undo(each) for each in inside)
 
 
-def _inner_undos(step: Step) -> Box:
+def _inner_undos(step: Step, *, mirrored: bool) -> Box:
     """The lane's row for a block: its steps say themselves how they are undone."""
-    lines = (Line("its steps, newest start first", Tone.FACT),)
+    order = "mirrored" if mirrored else "newest start first"
+    lines = (Line(f"its steps, {order}", Tone.FACT),)
     return Box(undo_id(step), BoxKind.UNDO, f"what ran in {step.name}", lines, step.name)
 
 

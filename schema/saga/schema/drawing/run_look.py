@@ -53,7 +53,11 @@ def lay_over(definition: Definition, picture: Picture, overlay: Overlay) -> Pict
     looks = {name: _look(step, overlay) for name, step in known.items()}
     states = {box(step): looks[name].state for name, step in known.items() for box in (box_id, choice_id)}
     loud = _reached(picture, states, overlay)
-    undos = tuple(replace(undo, box=_undo_look(undo.box, looks[undo.box.step])) for undo in picture.undos)
+    turned = overlay.status in ("compensating", "compensated", "stuck")
+    undos = tuple(
+        replace(undo, box=_undo_look(undo.box, _inside(known[undo.box.step], definition, looks, turned=turned)))
+        for undo in picture.undos
+    )
     outcome = f" · {one_line(overlay.outcome)}" if overlay.outcome else ""
     rolled_back = picture.rolled_back
 
@@ -78,6 +82,15 @@ def _look(step: Step, overlay: Overlay) -> StepLook:
     """A step in a body whose wait did not time out counts as skipped; to a reader it was not come to."""
     look = overlay.steps.get(step.name, StepLook(StepState.NOT_REACHED))
     return StepLook(StepState.NOT_REACHED) if look.state is StepState.SKIPPED and step.guards else look
+
+
+def _inside(step: Step, definition: Definition, looks: Mapping[str, StepLook], *, turned: bool) -> StepLook:
+    """How the undo of a step looks: of a block, once the run has turned, what became of the steps in it."""
+    if step.block is None or not turned:
+        return looks[step.name]
+    states = {looks[each.name].state for each in definition.steps[step.index + 1 : definition.ends[step.index]]}
+    order = (StepState.UNDO_FAILED, StepState.UNDOING, StepState.UNDONE)
+    return StepLook(next((state for state in order if state in states), looks[step.name].state))
 
 
 def _reached(picture: Picture, states: Mapping[str, StepState], overlay: Overlay) -> frozenset[str]:

@@ -14,6 +14,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
 from typing_extensions import TypeAliasType
 
+from saga.schema.definition import MOST_TURNS
+
 _UNITS = ("d", "h", "m", "s", "ms", "us")
 
 
@@ -114,7 +116,7 @@ def kind_of(*tags: str) -> Callable[[object], str | None]:
 Bound = TypeAliasType(
     "Bound",
     Annotated[
-        Annotated[int, Field(ge=1), Tag("integer")]
+        Annotated[int, Field(ge=1, le=MOST_TURNS), Tag("integer")]
         | Annotated[str, Field(pattern=TEMPLATE, title="bound"), Tag("string")],
         Discriminator(kind_of("integer", "string")),
         Field(title="bound"),

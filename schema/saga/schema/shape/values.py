@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from saga.schema.checks.findings import Finding, describe, listed
+from saga.schema.definition import MOST_TURNS
 from saga.schema.durations import parse_duration
 from saga.schema.language.words import NAME
 from saga.schema.problems import closest, quoted
@@ -184,7 +185,8 @@ def _name_hint(name: str) -> str:
 def _out_of_range(verdict: Verdict) -> Finding:
     bound = "at least" if verdict.keyword == "minimum" else "at most"
     message = f"{describe(verdict.at)} must be {bound} {verdict.bound}, not {verdict.found}"
-    return Finding("SAGA110", message, verdict.at)
+    hint = "a run has no more events than that: let child runs share the work" if verdict.bound == MOST_TURNS else ""
+    return Finding("SAGA110", message, verdict.at, hint)
 
 
 def _empty(verdict: Verdict) -> Finding:

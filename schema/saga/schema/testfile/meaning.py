@@ -13,6 +13,7 @@ from saga.schema.durations import Timestamp
 from saga.schema.problems import quoted
 from saga.schema.testfile.names import ANY, ELSE, all_actions, of_saga, plain, senders, undoable
 from saga.schema.testfile.written import Answer, Case, Event, Expectation, TestFile
+from saga.schema.ticks import cron_of
 from saga.schema.values import Value, ValueProblem
 from saga.schema.yaml_text.nodes import Pointer
 
@@ -66,7 +67,9 @@ class _Check:
 
     def _case(self, case: Case, at: Pointer) -> Iterator[Finding]:
         refused = isinstance(case.expect, Expectation) and case.expect.refused is not None
-        if not refused:
+        if case.tick is not None:
+            yield from self._tick(case, case.tick, at)
+        elif not refused:
             yield from self._input(case, at)
         if case.now is not None:
             try:
@@ -81,6 +84,27 @@ class _Check:
                 if isinstance(event, Event):
                     yield from self._event(event, (*here, number) if several else here)
         yield from self._expect(case.expect, (*at, "expect"))
+
+    def _tick(self, case: Case, text: str, at: Pointer) -> Iterator[Finding]:
+        """A tick is one of the schedule's, and leaves nothing else to say about the start."""
+        here, schedule = (*at, "tick"), self._main.schedule
+        for key, said in (("input", case.input), ("id", case.id), ("now", case.now)):
+            if said is not None:
+                message = f"{describe(at)} has tick and {key}: a schedule says how its run starts"
+                yield Finding("SAGA703", message, (*at, key), "keep one of the two", on_key=True)
+        if schedule is None:
+            message = f'tick of {describe(at)}: the saga "{self._main.name}" has no schedule'
+            yield Finding("SAGA703", message, here, "leave it out, and give the case an input")
+            return
+        try:
+            tick, cron = Timestamp.parse(text).microseconds, cron_of(schedule)
+        except ValueError as problem:
+            yield Finding("SAGA703", f"tick of {describe(at)}: {problem}", here)
+            return
+        following = cron.next(tick - 1)
+        if following != tick:
+            message = f"tick of {describe(at)}: the schedule does not start a run then"
+            yield Finding("SAGA703", message, here, f"the next time is {cron.spell(following)}")
 
     def _input(self, case: Case, at: Pointer) -> Iterator[Finding]:
         given: dict[str, Value] = {**(self._file.input or {}), **(case.input or {})}

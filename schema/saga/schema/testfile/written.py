@@ -175,6 +175,9 @@ class Case(Part):
     id: Annotated[str, Field(min_length=1, title="id of a run")] | None = Field(
         None, description="The run's id, for a saga that computes none."
     )
+    tick: str | None = Field(
+        None, description="The schedule starts the run at this moment, a timestamp: with its own input and id."
+    )
     now: str | None = Field(None, description="When the run starts. Default 2026-01-01T00:00:00Z.")
     actions: Actions | None = Field(None, description="What actions answer; goes before the file's.")
     at: dict[Moment, Events] | None = Field(None, description="What comes from outside, by the time since the start.")

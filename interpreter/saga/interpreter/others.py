@@ -27,17 +27,19 @@ NOBODY = Others({}, {})
 
 async def others_of(store: Store, run: RunRow, definition: Definition) -> Others:
     """Asks only for what the saga can have. Raises StoreUnavailable."""
-    steps = (*definition.steps, *definition.final_steps)
-    children: dict[Ref, RunRow] = {}
-    if any(step.child is not None for step in steps):
-        for parent in filter(None, (run.undoes, run.id)):
-            for child in await store.children(parent):
-                if child.parent is not None:
-                    children[_ref(child.parent.ref)] = child
+    children = await children_of(store, run, definition)
     tasks: dict[Ref, Task] = {}
-    if any(step.action is not None and step.action.remote for step in steps):
+    if any(step.action is not None and step.action.remote for step in (*definition.steps, *definition.final_steps)):
         tasks = {_ref(task.ref): task for task in await store.tasks(run.id)}
     return Others(children, tasks) if children or tasks else NOBODY
+
+
+async def children_of(store: Store, run: RunRow, definition: Definition) -> dict[Ref, RunRow]:
+    """The child runs of a run, and of the run that it undoes, by action. Raises StoreUnavailable."""
+    if all(step.child is None for step in definition.steps):
+        return {}
+    found = [child for parent in filter(None, (run.undoes, run.id)) for child in await store.children(parent)]
+    return {_ref(child.parent.ref): child for child in found if child.parent is not None}
 
 
 def _ref(text: str) -> Ref:
