@@ -8,6 +8,7 @@ import random
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -36,13 +37,15 @@ def main() -> int:
     parser.add_argument("--silences", type=int, default=5)
     parser.add_argument("--lease", type=float, default=4.0)
     parser.add_argument("--patience", type=float, default=300.0, help="seconds for the last run to end, in the calm")
-    parser.add_argument("--walk", action="store_true", help="break a dozen runs at every message instead")
+    parser.add_argument(
+        "--walk", nargs="*", choices=[*PATHS], metavar="PATH", help="break a dozen runs at every message instead"
+    )
     parser.add_argument("--kept", action="store_true", help="play the small campaigns that once found something")
     asked = parser.parse_args()
     if asked.kept:
         return max(told(asyncio.run(fight(smoke(kept["seed"])))) for kept in KEPT)
-    if asked.walk:
-        return asyncio.run(walk())
+    if asked.walk is not None:
+        return asyncio.run(walk(asked.walk or [*PATHS]))
     plague = Plague(
         asked.kills, asked.crashes, asked.zombies, asked.naps, asked.leaves, asked.eaten, asked.silences, asked.lease
     )
@@ -68,13 +71,13 @@ def told(bout: Bout) -> int:
     return 1 if bout.problems + bout.blunt else 0
 
 
-async def walk() -> int:
-    """Every path, at every message, in both ways."""
+async def walk(paths: Sequence[str]) -> int:
+    """These paths, at every message, in both ways."""
     world = World()
     await world.begin()
     walker = Walker(world, [])
     try:
-        for name in PATHS:
+        for name in paths:
             for how in ("kill", "lose"):
                 print(f"{name}, {how}: disturbed at {await walker.walk(name, how)} messages", flush=True)
     finally:

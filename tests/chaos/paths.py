@@ -106,7 +106,7 @@ PATHS = {
         (),
         ("completed", "gone_quiet"),
     ),
-    "too slow": _path(
+    "too_slow": _path(
         shape_of(
             "slow",
             [Part("s0", "http", "call"), Part("s1", "tx", "tx"), Part("s2", "wait", timeout=0.3, on_timeout="fail")],
