@@ -32,7 +32,7 @@ from saga.interpreter.actions.registry import Actions
 from saga.interpreter.actions.secrets import Secrets
 from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.starting import new_run
-from saga.interpreter.store import DefinitionRow
+from saga.interpreter.stored import DefinitionRow
 from saga.interpreter.worker import Worker, tune_process
 from saga.schema.definition import Definition
 from saga.schema.loader import load

@@ -24,7 +24,7 @@ import asyncpg
 from saga.interpreter.embedded import EmbeddedPostgres
 from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.status import Status
-from saga.interpreter.store import Batch, Change, NewRun, Row
+from saga.interpreter.stored import Batch, Change, NewRun, Row
 
 ROWS = 20_000
 ROUNDS = 2

@@ -19,7 +19,7 @@ from saga.interpreter.codec import encode
 from saga.interpreter.machine.events import ActionSucceeded, Ref
 from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.starting import new_id
-from saga.interpreter.store import Batch, Row
+from saga.interpreter.stored import Batch, Row
 from saga.schema.values import Value
 
 SIZE = 100

@@ -19,7 +19,7 @@ from saga.interpreter.machine.events import SignalReceived
 from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.starting import new_run
 from saga.interpreter.status import Status
-from saga.interpreter.store import DefinitionRow, Message
+from saga.interpreter.stored import DefinitionRow, Message
 from saga.interpreter.worker import Worker, tune_process
 from saga.schema.definition import Definition
 from saga.schema.loader import load

@@ -22,7 +22,8 @@ from world import World
 from saga.interpreter.client import NotNow, Refused, RunEnded
 from saga.interpreter.machine.events import CancelRequested, RetryRequested, StepResolved
 from saga.interpreter.status import Status
-from saga.interpreter.store import DefinitionRow, RunRow, StoreUnavailable
+from saga.interpreter.store import StoreUnavailable
+from saga.interpreter.stored import DefinitionRow, RunRow
 from saga.schema.definition import Definition
 from saga.schema.loader import load
 

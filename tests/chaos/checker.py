@@ -30,7 +30,7 @@ from saga.interpreter.machine.events import (
 )
 from saga.interpreter.machine.scope import key
 from saga.interpreter.machine.state import Progress, State
-from saga.interpreter.store import InboxRow, Row
+from saga.interpreter.stored import InboxRow, Row
 from saga.schema.definition import Definition
 from saga.schema.values import dump, load
 

@@ -18,7 +18,7 @@ from saga.interpreter.beginning import Beginning, beginning_of
 from saga.interpreter.machine.commands import RunAction
 from saga.interpreter.machine.events import Event
 from saga.interpreter.machine.state import State
-from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow
+from saga.interpreter.stored import InboxRow, OutboxRow, Row, RunRow
 from saga.schema.definition import Definition
 
 

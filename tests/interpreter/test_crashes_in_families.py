@@ -10,7 +10,8 @@ from typing import Any, cast
 from test_families import CHILD, PARENT, know
 from workshop import PATIENCE, Workshop
 
-from saga.interpreter.store import RunRow, Store
+from saga.interpreter.store import Store
+from saga.interpreter.stored import RunRow
 
 CHANGES = ("write", "settle", "claim", "start", "send", "take_outbox", "delivered", "publish")
 TOLD = """

@@ -10,7 +10,7 @@ from workshop import HEADER, PATIENCE, QUICK, Workshop
 
 from saga.interpreter.client import Conflict, NotNow, RunEnded, UnknownRun, UnknownSignal
 from saga.interpreter.machine.events import CancelRequested, RetryRequested, StepResolved, StepSkipped
-from saga.interpreter.store import Message
+from saga.interpreter.stored import Message
 from saga.interpreter.worker import Settings
 from saga.schema.values import ValueProblem
 

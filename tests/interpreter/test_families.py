@@ -10,7 +10,7 @@ from workshop import PATIENCE, QUICK, Workshop
 
 from saga.interpreter.client import Conflict, NotNow
 from saga.interpreter.machine.events import CancelRequested, TerminateRequested
-from saga.interpreter.store import RunRow
+from saga.interpreter.stored import RunRow
 from saga.schema.loader import load
 
 PARENT = (

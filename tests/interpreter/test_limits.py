@@ -11,7 +11,7 @@ from workshop import Workshop
 from saga.interpreter import limits
 from saga.interpreter.client import MailboxFull, NotNow
 from saga.interpreter.machine.events import CancelRequested, RetryRequested
-from saga.interpreter.store import MOST_UNREAD, Message
+from saga.interpreter.stored import MOST_UNREAD, Message
 
 
 @pytest.mark.parametrize(("what", "word"), [("MOST_EVENTS", "events"), ("MOST_BYTES", "MiB")])

@@ -23,7 +23,7 @@ from saga.interpreter.memory import MemoryStore
 from saga.interpreter.migration import Plan, migrate, plan, target_of
 from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.records import event_record
-from saga.interpreter.store import DefinitionRow, RunRow
+from saga.interpreter.stored import DefinitionRow, RunRow
 from saga.interpreter.timeline import Timeline
 from saga.schema.loader import load
 

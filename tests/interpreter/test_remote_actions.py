@@ -9,7 +9,7 @@ import pytest
 from workshop import HEADER, PATIENCE, QUICK, Workshop
 
 from saga.interpreter.machine.events import CancelRequested
-from saga.interpreter.store import RunRow
+from saga.interpreter.stored import RunRow
 from saga.interpreter.task_store import Task
 from saga.interpreter.tasks import TaskName, Tasks, name_of
 from saga.schema.values import ValueProblem

@@ -41,7 +41,7 @@ from saga.interpreter.machine.events import (
     UndoRequested,
 )
 from saga.interpreter.machine.state import State
-from saga.interpreter.store import InboxRow
+from saga.interpreter.stored import InboxRow
 from saga.schema.loader import load
 from saga.schema.values import Value, dump
 from saga.schema.values import load as parsed

@@ -16,7 +16,8 @@ from saga.interpreter.memory import MemoryStore
 from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.schedules import MOST_QUEUED, Schedules, due
 from saga.interpreter.status import Status
-from saga.interpreter.store import Batch, Change, RunRow, ScheduleRow, Store
+from saga.interpreter.store import Store
+from saga.interpreter.stored import Batch, Change, RunRow, ScheduleRow
 from saga.interpreter.worker import Settings
 from saga.schema.definition import Schedule
 from saga.schema.loader import load

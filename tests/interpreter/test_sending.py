@@ -15,7 +15,7 @@ from aiohttp import web
 from workshop import HEADER, PATIENCE, QUICK, Workshop
 
 from saga.interpreter.project import Sink
-from saga.interpreter.store import RunRow
+from saga.interpreter.stored import RunRow
 from saga.schema.loader import load
 
 TELLING = (

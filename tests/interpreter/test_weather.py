@@ -16,7 +16,8 @@ from workshop import HEADER, QUICK, open_workshop
 from saga.interpreter.engine import Engine
 from saga.interpreter.memory import MemoryStore
 from saga.interpreter.postgres import PostgresStore
-from saga.interpreter.store import Batch, InboxRow, Message, StoreUnavailable, Written
+from saga.interpreter.store import StoreUnavailable
+from saga.interpreter.stored import Batch, InboxRow, Message, Written
 
 TWO = (
     HEADER

@@ -16,7 +16,8 @@ from saga.interpreter.actions.registry import Actions
 from saga.interpreter.actions.secrets import Secrets
 from saga.interpreter.client import Client, Story
 from saga.interpreter.definitions import Definitions
-from saga.interpreter.store import RunRow, Store
+from saga.interpreter.store import Store
+from saga.interpreter.stored import RunRow
 from saga.interpreter.worker import Settings, Worker
 from saga.schema.loader import load
 

@@ -26,7 +26,7 @@ from saga.interpreter.definitions import Definitions
 from saga.interpreter.machine.events import CancelRequested
 from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.project import find_project
-from saga.interpreter.store import RunRow
+from saga.interpreter.stored import RunRow
 from saga.interpreter.worker import Worker
 from saga.schema.loader import load
 

@@ -9,7 +9,7 @@ import pytest
 from shop_world import Shop, ended, error, output
 
 from saga.interpreter.client import NotNow
-from saga.interpreter.store import RunFilter
+from saga.interpreter.stored import RunFilter
 
 ORDER = {"order_id": "o-1", "user_id": "ada", "product_id": "tea", "amount": 12.5}
 PAYMENT = {"amount": 12.5, "transaction_id": "tx-1", "method": "card"}

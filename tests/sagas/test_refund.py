@@ -6,7 +6,7 @@ import pytest
 from shop_world import Shop, ended, error, output
 
 from saga.interpreter.client import Conflict
-from saga.interpreter.store import RunRow
+from saga.interpreter.stored import RunRow
 from saga.schema.loader import load
 
 PAYMENT = {"order_id": "o-1", "transaction_id": "tx-1", "amount": 12.5}

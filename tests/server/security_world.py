@@ -15,7 +15,7 @@ import aiohttp
 from saga.interpreter.access import Token
 from saga.interpreter.client import Client
 from saga.interpreter.postgres import PostgresStore
-from saga.interpreter.store import RunFilter, RunRow
+from saga.interpreter.stored import RunFilter, RunRow
 from saga.interpreter.tokens import new_token, token_hash
 from saga.schema.loader import load
 from saga.server.app import create_app

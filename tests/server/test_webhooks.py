@@ -13,7 +13,7 @@ import pytest
 from security_world import SAGA, Answer, Site, open_site
 
 from saga.interpreter.machine.events import TerminateRequested
-from saga.interpreter.store import RunFilter
+from saga.interpreter.stored import RunFilter
 from saga.schema.loader import load
 from saga.server.webhooks.hook import Hook
 
@@ -90,7 +90,7 @@ async def test_an_unknown_run_is_404_and_a_late_delivery_is_not(site: Site) -> N
 async def _end(site: Site, worker: int) -> None:
     """Ends the run as its worker does."""
     from saga.interpreter.status import Status
-    from saga.interpreter.store import Batch, Change
+    from saga.interpreter.stored import Batch, Change
 
     (claimed,) = await site.store.claim(worker, 1)
     change = Change(claimed.id, 0, claimed.mbox, Status.TERMINATED, outcome="terminated")

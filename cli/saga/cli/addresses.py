@@ -7,7 +7,7 @@ from pathlib import Path
 from saga.cli.paths import queue_words, worker_command
 from saga.cli.wiring import Here
 from saga.interpreter.project import Project, find_project
-from saga.interpreter.store import RunFilter, RunRow
+from saga.interpreter.stored import RunFilter, RunRow
 
 LATEST = "@latest"
 

@@ -14,7 +14,7 @@ from saga.cli.words import counted, problem_words
 from saga.interpreter import machine
 from saga.interpreter.limits import LIMIT
 from saga.interpreter.machine.state import Trouble
-from saga.interpreter.store import RunRow
+from saga.interpreter.stored import RunRow
 from saga.interpreter.timeline import Timeline
 
 _MOST = 5

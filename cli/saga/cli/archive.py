@@ -22,7 +22,7 @@ from saga.interpreter.keeping import Keep
 from saga.interpreter.project import find_project
 from saga.interpreter.records import archive_record
 from saga.interpreter.retention import expired
-from saga.interpreter.store import RunRow
+from saga.interpreter.stored import RunRow
 from saga.schema.durations import parse_duration
 
 

@@ -21,7 +21,7 @@ from saga.cli.screen import err, note, print_json, say
 from saga.cli.stage import NotAsAnnounced, Stage
 from saga.cli.wiring import execute, opened
 from saga.interpreter.project import find_project
-from saga.interpreter.store import RunFilter
+from saga.interpreter.stored import RunFilter
 
 _OWN_INPUT = "-i order_id=mine -i user_id=me -i product_id=tea -i amount=5"
 

@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from saga.interpreter.store import RunRow
+    from saga.interpreter.stored import RunRow
 
 
 class Exit(IntEnum):

@@ -18,7 +18,8 @@ from saga.interpreter.beginning import beginning_of, texts_of
 from saga.interpreter.others import NOBODY, others_of
 from saga.interpreter.standing import standing
 from saga.interpreter.status import Status
-from saga.interpreter.store import RunRow, StoreUnavailable
+from saga.interpreter.store import StoreUnavailable
+from saga.interpreter.stored import RunRow
 from saga.interpreter.timeline import Entry, Timeline
 from saga.schema.values import Value, load
 

@@ -19,7 +19,7 @@ from saga.cli.wiring import Here, performing
 from saga.interpreter.actions.performing import Performer
 from saga.interpreter.project import Project
 from saga.interpreter.starting import new_run
-from saga.interpreter.store import DefinitionRow, RunRow
+from saga.interpreter.stored import DefinitionRow, RunRow
 from saga.interpreter.worker import Worker
 
 

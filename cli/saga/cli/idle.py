@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from saga.interpreter.status import Status
-from saga.interpreter.store import RunFilter, RunRow, Store
+from saga.interpreter.store import Store
+from saga.interpreter.stored import RunFilter, RunRow
 from saga.interpreter.worker import Worker
 
 _LOOK = 0.25

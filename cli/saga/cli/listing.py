@@ -21,7 +21,7 @@ from saga.interpreter.project import find_project
 from saga.interpreter.records import run_record
 from saga.interpreter.standing import standing
 from saga.interpreter.status import Status
-from saga.interpreter.store import EVERY_RUN, RunFilter, RunRow
+from saga.interpreter.stored import EVERY_RUN, RunFilter, RunRow
 from saga.schema.durations import parse_duration
 from saga.schema.problems import visible
 from saga.schema.values import load

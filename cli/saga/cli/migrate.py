@@ -19,7 +19,7 @@ from saga.interpreter.client import NotNow, RunEnded, UnknownRun, UnknownVersion
 from saga.interpreter.migration import LATEST, Plan, migration_record, plan, target_of
 from saga.interpreter.migration import migrate as carry_out
 from saga.interpreter.status import Status
-from saga.interpreter.store import DefinitionRow, RunFilter, RunRow
+from saga.interpreter.stored import DefinitionRow, RunFilter, RunRow
 
 _OPEN = tuple(status for status in Status if not status.ended)
 _AT_WORK = (Status.RUNNING, Status.COMPENSATING)

@@ -29,7 +29,7 @@ from saga.interpreter.machine.events import (
 )
 from saga.interpreter.machine.places import spelled
 from saga.interpreter.records import run_record
-from saga.interpreter.store import RunRow
+from saga.interpreter.stored import RunRow
 from saga.schema.durations import parse_duration
 
 _LOOK = 0.1

@@ -16,7 +16,7 @@ from saga.cli.screen import print_json
 if TYPE_CHECKING:
     from saga.interpreter.proving import Outcome, Verdict
     from saga.interpreter.proving.planning import Plan
-    from saga.interpreter.store import RunRow
+    from saga.interpreter.stored import RunRow
     from saga.schema.definition import Definition
 
 _RUNS = 1_000
@@ -98,7 +98,7 @@ async def _ask(path: Path, definition: Definition, found: Deployed) -> int:
     from saga.interpreter.project import find_project
     from saga.interpreter.proving.differences import differences
     from saga.interpreter.status import Status
-    from saga.interpreter.store import RunFilter
+    from saga.interpreter.stored import RunFilter
     from saga.schema.loader import load
 
     name = find_project(path).name

@@ -13,7 +13,7 @@ from saga.cli.options import actions_option, json_option
 if TYPE_CHECKING:
     from saga.cli.job import Asked, Job
     from saga.cli.wiring import Here
-    from saga.interpreter.store import DefinitionRow
+    from saga.interpreter.stored import DefinitionRow
 
 
 @click.command()

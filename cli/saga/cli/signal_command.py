@@ -13,7 +13,7 @@ from saga.cli.options import json_option, run_argument
 from saga.cli.samples import sample, signal_line
 from saga.cli.screen import interactive, note, print_json
 from saga.cli.wiring import execute, opened
-from saga.interpreter.store import RunRow
+from saga.interpreter.stored import RunRow
 from saga.schema.definition import Signal
 from saga.schema.language.fits import Fitting
 from saga.schema.values import Value, ValueProblem

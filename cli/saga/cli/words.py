@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from saga.interpreter.status import Status
-from saga.interpreter.store import RunRow
+from saga.interpreter.stored import RunRow
 from saga.schema.problems import visible
 from saga.schema.values import Value, load
 

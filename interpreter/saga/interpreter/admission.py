@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from saga.interpreter.store import Permit, Store, StoreUnavailable, Want
+from saga.interpreter.store import Store, StoreUnavailable
+from saga.interpreter.stored import Permit, Want
 
 log = logging.getLogger("saga.engine")
 

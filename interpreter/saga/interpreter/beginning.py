@@ -17,7 +17,8 @@ from saga.interpreter.definitions import Definitions
 from saga.interpreter.machine.commands import Command
 from saga.interpreter.machine.events import Event, Migrated
 from saga.interpreter.machine.state import State
-from saga.interpreter.store import Claimed, Row, RunRow, Store
+from saga.interpreter.store import Store
+from saga.interpreter.stored import Claimed, Row, RunRow
 from saga.schema.definition import Definition
 from saga.schema.values import load
 

@@ -30,17 +30,8 @@ from saga.interpreter.outgoing import START, start_data
 from saga.interpreter.recording import Recording, recorded, snapshot
 from saga.interpreter.starting import check_key, new_run, undo_run
 from saga.interpreter.status import Status
-from saga.interpreter.store import (
-    MOST_UNREAD,
-    DefinitionRow,
-    Delivery,
-    Message,
-    OutboxRow,
-    Row,
-    RunFilter,
-    RunRow,
-    Store,
-)
+from saga.interpreter.store import Store
+from saga.interpreter.stored import MOST_UNREAD, DefinitionRow, Delivery, Message, OutboxRow, Row, RunFilter, RunRow
 from saga.schema.definition import Definition, Signal
 from saga.schema.problems import closest
 from saga.schema.values import Value, ValueProblem, dump, load

@@ -8,7 +8,7 @@ from saga.interpreter.live import LiveRun
 from saga.interpreter.machine.commands import Command, End, Park
 from saga.interpreter.machine.state import State
 from saga.interpreter.status import Status
-from saga.interpreter.store import Change
+from saga.interpreter.stored import Change
 from saga.schema.values import Value, dump
 
 

@@ -38,7 +38,7 @@ from saga.interpreter.machine.events import (
     TimerFired,
     UndoRequested,
 )
-from saga.interpreter.store import InboxRow, Row
+from saga.interpreter.stored import InboxRow, Row
 from saga.interpreter.task_store import ANSWER_KIND
 from saga.schema.values import load, spell
 

@@ -6,7 +6,8 @@ This room must not know runs. Definitions never change, so the cache never has t
 from __future__ import annotations
 
 from saga.interpreter.starting import DEFAULT_QUEUE
-from saga.interpreter.store import DefinitionRow, Store
+from saga.interpreter.store import Store
+from saga.interpreter.stored import DefinitionRow
 from saga.schema.cron import Cron
 from saga.schema.definition import Definition
 from saga.schema.loader import load

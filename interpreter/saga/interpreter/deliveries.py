@@ -17,7 +17,8 @@ from saga.interpreter.definitions import Definitions
 from saga.interpreter.machine.events import CancelRequested
 from saga.interpreter.starting import check_id, child_id, new_run, undo_run
 from saga.interpreter.status import Status
-from saga.interpreter.store import Message, NewRun, OutboxRow, Parent, RunRow, Store
+from saga.interpreter.store import Store
+from saga.interpreter.stored import Message, NewRun, OutboxRow, Parent, RunRow
 from saga.interpreter.task_store import Task
 from saga.schema.values import Value, ValueProblem, dump, load
 

@@ -37,19 +37,8 @@ from saga.interpreter.machine.events import (
 from saga.interpreter.machine.state import Phase
 from saga.interpreter.outgoing import outbox_for
 from saga.interpreter.status import Status
-from saga.interpreter.store import (
-    ALONE_FROM,
-    NO_PROGRESS_KINDS,
-    Batch,
-    Change,
-    Claimed,
-    InboxRow,
-    NewRun,
-    Row,
-    Share,
-    Store,
-    StoreUnavailable,
-)
+from saga.interpreter.store import Store, StoreUnavailable
+from saga.interpreter.stored import ALONE_FROM, NO_PROGRESS_KINDS, Batch, Change, Claimed, InboxRow, NewRun, Row, Share
 from saga.interpreter.writer import Entry, Outcome, Writer
 from saga.schema.definition import Definition
 from saga.schema.values import Value, dump, load

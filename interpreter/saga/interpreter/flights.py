@@ -34,7 +34,8 @@ from saga.interpreter.machine.events import (
 from saga.interpreter.machine.places import spelled
 from saga.interpreter.machine.scope import key, scope
 from saga.interpreter.machine.state import State
-from saga.interpreter.store import NotCommitted, OutboxRow, Row, Store, StoreUnavailable, Transaction
+from saga.interpreter.store import NotCommitted, Store, StoreUnavailable, Transaction
+from saga.interpreter.stored import OutboxRow, Row
 from saga.schema.definition import Definition, Verb
 from saga.schema.values import Value
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from saga.interpreter.admission import Ticket
 from saga.interpreter.machine.events import ActionEvent, Ref, Timer
 from saga.interpreter.machine.state import State
-from saga.interpreter.store import InboxRow, Parent
+from saga.interpreter.stored import InboxRow, Parent
 from saga.schema.definition import Definition
 from saga.schema.values import Value
 

@@ -19,7 +19,7 @@ from saga.interpreter.machine.migrating import Change, changes, obstacles
 from saga.interpreter.outgoing import outbox_for
 from saga.interpreter.starting import DEFAULT_QUEUE
 from saga.interpreter.status import Status
-from saga.interpreter.store import DefinitionRow, RunRow
+from saga.interpreter.stored import DefinitionRow, RunRow
 from saga.schema.definition import Definition
 from saga.schema.values import Value
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from saga.interpreter.machine.events import Ref
-from saga.interpreter.store import RunRow, Store
+from saga.interpreter.store import Store
+from saga.interpreter.stored import RunRow
 from saga.interpreter.task_store import Task
 from saga.schema.definition import Definition
 

@@ -26,7 +26,7 @@ from saga.interpreter.machine.events import FORWARD, Ref
 from saga.interpreter.machine.places import spelled
 from saga.interpreter.machine.scope import key
 from saga.interpreter.machine.state import State
-from saga.interpreter.store import EVENT, OutboxRow, Parent
+from saga.interpreter.stored import EVENT, OutboxRow, Parent
 from saga.interpreter.task_store import QUEUE_TOPIC, TASK_TOPIC
 from saga.schema.definition import Action, Definition, Verb
 from saga.schema.values import Value, dump

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from saga.interpreter.access import AccessStore, Intent
-from saga.interpreter.store import RunRow, StoreUnavailable
+from saga.interpreter.store import StoreUnavailable
+from saga.interpreter.stored import RunRow
 from saga.schema.values import Value
 
 log = logging.getLogger("saga.audit")

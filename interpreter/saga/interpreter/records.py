@@ -14,7 +14,7 @@ from saga.interpreter.machine.events import FORWARD, ActionEvent, Ref, TaskAnswe
 from saga.interpreter.machine.places import spelled
 from saga.interpreter.machine.state import StepState, UndoState
 from saga.interpreter.standing import rfc3339, standing
-from saga.interpreter.store import InboxRow, OutboxRow, Row, RunRow
+from saga.interpreter.stored import InboxRow, OutboxRow, Row, RunRow
 from saga.interpreter.timeline import Entry, Timeline, Track, Try, progress_of, subject
 from saga.schema.definition import Definition, Step
 from saga.schema.values import load

@@ -12,7 +12,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 
-from saga.interpreter.store import OutboxRow, Store, StoreUnavailable
+from saga.interpreter.store import Store, StoreUnavailable
+from saga.interpreter.stored import OutboxRow
 
 log = logging.getLogger("saga.relay")
 

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from saga.interpreter.keeping import Keep
 from saga.interpreter.status import Status
-from saga.interpreter.store import RunFilter, RunRow, Store
+from saga.interpreter.store import Store
+from saga.interpreter.stored import RunFilter, RunRow
 
 _BATCH = 200
 _BREATH = 0.05

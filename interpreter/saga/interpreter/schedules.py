@@ -13,7 +13,8 @@ from saga.interpreter.client import Client, Conflict
 from saga.interpreter.clock import Clock
 from saga.interpreter.definitions import Definitions
 from saga.interpreter.starting import check_id, new_run
-from saga.interpreter.store import Advanced, DefinitionRow, NewRun, ScheduleRow, Store
+from saga.interpreter.store import Store
+from saga.interpreter.stored import Advanced, DefinitionRow, NewRun, ScheduleRow
 from saga.schema.cron import Cron
 from saga.schema.definition import Definition, Schedule
 from saga.schema.expressions import ExpressionFailed

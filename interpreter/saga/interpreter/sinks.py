@@ -19,7 +19,8 @@ from saga.interpreter.actions.answers import Refusal, Unknown
 from saga.interpreter.actions.http import Http
 from saga.interpreter.actions.secrets import SecretMissing, Secrets
 from saga.interpreter.project import Sink
-from saga.interpreter.store import OutboxRow, Store
+from saga.interpreter.store import Store
+from saga.interpreter.stored import OutboxRow
 from saga.schema.values import Value, dump, load
 
 _SECONDS = 10.0

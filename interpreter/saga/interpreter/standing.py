@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from saga.interpreter.status import Status
-from saga.interpreter.store import RunRow
+from saga.interpreter.stored import RunRow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

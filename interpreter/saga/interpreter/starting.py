@@ -12,7 +12,7 @@ from uuid import UUID
 
 from asyncpg.pgproto.pgproto import UUID as DriverUUID
 
-from saga.interpreter.store import DefinitionRow, NewRun, RunRow
+from saga.interpreter.stored import DefinitionRow, NewRun, RunRow
 from saga.schema.definition import Definition
 from saga.schema.expressions import ExpressionFailed
 from saga.schema.problems import quoted

@@ -37,7 +37,7 @@ from saga.interpreter.machine.migrating import there_is
 from saga.interpreter.machine.sending import answer_of_task, end_of_child
 from saga.interpreter.machine.state import Phase, Progress, State, StepState, Unwound
 from saga.interpreter.status import Status
-from saga.interpreter.store import Row
+from saga.interpreter.stored import Row
 from saga.schema.definition import Definition
 
 _AT_WORK = frozenset({Progress.PENDING, Progress.RUNNING, Progress.BACKOFF, Progress.WAITING, Progress.OPEN})

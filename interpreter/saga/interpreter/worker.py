@@ -34,7 +34,8 @@ from saga.interpreter.schedules import Schedules
 from saga.interpreter.sinks import Publisher
 from saga.interpreter.starting import DEFAULT_QUEUE, prepare
 from saga.interpreter.status import Status
-from saga.interpreter.store import Batch, Change, Claimed, Fenced, Store, StoreUnavailable
+from saga.interpreter.store import Fenced, Store, StoreUnavailable
+from saga.interpreter.stored import Batch, Change, Claimed
 from saga.schema.values import ValueProblem, dump, parse
 
 log = logging.getLogger("saga.worker")

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from saga.interpreter.store import Batch, Change, Fenced, NewRun, OutboxRow, Row, Store, Written
+from saga.interpreter.store import Fenced, Store
+from saga.interpreter.stored import Batch, Change, NewRun, OutboxRow, Row, Written
 
 _SMALLEST, _LARGEST = 25, 200
 """Rows in a batch: half of what is in flight keeps worker and database busy at the same time (spike.md, trap 1)."""

@@ -22,7 +22,7 @@ from saga.interpreter.project import find_project
 from saga.interpreter.standing import standing
 from saga.interpreter.starting import new_run
 from saga.interpreter.status import Status
-from saga.interpreter.store import DefinitionRow, NewRun, RunRow
+from saga.interpreter.stored import DefinitionRow, NewRun, RunRow
 from saga.schema.loader import load as load_definition
 from saga.schema.values import dump, load
 

@@ -35,7 +35,7 @@ from saga.interpreter.rehearsal.stage import Stage
 from saga.interpreter.rehearsal.story import Rehearsed, RunStory
 from saga.interpreter.rehearsal.virtual import EPOCH, VirtualLoop, play
 from saga.interpreter.rehearsal.watched import WatchedStore
-from saga.interpreter.store import RunRow
+from saga.interpreter.stored import RunRow
 from saga.schema.definition import Definition
 from saga.schema.durations import parse_duration
 from saga.schema.loader import check

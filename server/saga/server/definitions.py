@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from saga.interpreter.store import DefinitionRow
+from saga.interpreter.stored import DefinitionRow
 from saga.schema.definition import Definition
 from saga.schema.drawing import render
 from saga.schema.language.json_schema import committed_text

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from saga.interpreter.records import emitted_record
-from saga.interpreter.store import OutboxRow
+from saga.interpreter.stored import OutboxRow
 from saga.server.answers import json_answer
 from saga.server.house import Call
 from saga.server.runs import NO_NUL, PAGE, WAITS

@@ -10,7 +10,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from saga.interpreter.standing import standing
-from saga.interpreter.store import Row, RunFilter, RunRow, Store
+from saga.interpreter.store import Store
+from saga.interpreter.stored import Row, RunFilter, RunRow
 
 LOOK_BACK = 10_000_000
 """Microseconds: rows that are committed later than this after their time may be missed."""

@@ -13,7 +13,7 @@ from saga.interpreter.others import children_of
 from saga.interpreter.records import children_record, event_record, run_record, story_record
 from saga.interpreter.starting import check_id
 from saga.interpreter.status import Status
-from saga.interpreter.store import RunFilter, RunRow
+from saga.interpreter.stored import RunFilter, RunRow
 from saga.interpreter.timeline import Timeline
 from saga.server.answers import json_answer, location_of
 from saga.server.house import Call

@@ -17,7 +17,8 @@ from starlette.responses import Response
 from saga.interpreter.beginning import text_at
 from saga.interpreter.codec import decode
 from saga.interpreter.records import event_record, run_record
-from saga.interpreter.store import Row, RunRow, StoreUnavailable
+from saga.interpreter.store import StoreUnavailable
+from saga.interpreter.stored import Row, RunRow
 from saga.interpreter.timeline import Entry
 from saga.server.endpoints import NoQuery
 from saga.server.house import Call

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from saga.interpreter.standing import rfc3339
-from saga.interpreter.store import RunRow
+from saga.interpreter.stored import RunRow
 from saga.interpreter.task_store import TASK_TOPIC, Task
 from saga.interpreter.tasks import TaskName, Tasks, name_of
 from saga.schema.durations import parse_duration

@@ -13,7 +13,8 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from saga.interpreter.status import Status
-from saga.interpreter.store import RunRow, Store, StoreUnavailable
+from saga.interpreter.store import Store, StoreUnavailable
+from saga.interpreter.stored import RunRow
 
 Done = Callable[[RunRow], bool]
 

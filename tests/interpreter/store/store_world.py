@@ -15,7 +15,8 @@ import asyncpg
 from saga.interpreter.memory import MemoryStore
 from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.status import Status
-from saga.interpreter.store import Batch, Change, Claimed, Message, NewRun, Row, RunRow, Store
+from saga.interpreter.store import Store
+from saga.interpreter.stored import Batch, Change, Claimed, Message, NewRun, Row, RunRow
 
 LEASE = 60_000_000
 HOUR = 3_600_000_000

@@ -12,7 +12,8 @@ from store_world import HOUR, PATIENCE, PostgresWorld, row, signal
 from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.columns import Query
 from saga.interpreter.status import Status
-from saga.interpreter.store import Batch, Change, Claimed, Fenced, Message, RunFilter, Store
+from saga.interpreter.store import Fenced, Store
+from saga.interpreter.stored import Batch, Change, Claimed, Message, RunFilter
 
 
 async def send_by_hand(connection: asyncpg.Connection, message: Message) -> None:

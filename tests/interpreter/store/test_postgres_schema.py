@@ -11,7 +11,8 @@ from store_world import PostgresWorld, row, signal
 
 from saga.interpreter.postgres import PostgresStore, upgrade
 from saga.interpreter.status import Status
-from saga.interpreter.store import Batch, Change, StoreMismatch
+from saga.interpreter.store import StoreMismatch
+from saga.interpreter.stored import Batch, Change
 
 MIGRATIONS = files("saga.interpreter.postgres") / "migrations"
 VERSIONS = sorted(int(entry.name.removesuffix(".sql")) for entry in MIGRATIONS.iterdir())

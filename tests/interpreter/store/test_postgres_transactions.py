@@ -11,7 +11,8 @@ from proxy import Proxy
 from store_world import LEASE, PostgresWorld, row, until
 
 from saga.interpreter.postgres import PostgresStore
-from saga.interpreter.store import Batch, Fenced, NotCommitted, OutboxRow, StoreUnavailable
+from saga.interpreter.store import Fenced, NotCommitted, StoreUnavailable
+from saga.interpreter.stored import Batch, OutboxRow
 
 
 class Shop:

@@ -11,7 +11,8 @@ from store_world import HOUR, LEASE, PATIENCE, PostgresWorld, new_id, row, signa
 
 from saga.interpreter.postgres import PostgresStore
 from saga.interpreter.status import Status
-from saga.interpreter.store import Batch, Change, Fenced, OutboxRow, Store, StoreUnavailable
+from saga.interpreter.store import Fenced, Store, StoreUnavailable
+from saga.interpreter.stored import Batch, Change, OutboxRow
 
 
 @pytest.fixture

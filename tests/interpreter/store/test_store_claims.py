@@ -3,7 +3,7 @@ import asyncio
 from store_world import HOUR, World, new_id, row, signal
 
 from saga.interpreter.status import Status
-from saga.interpreter.store import Batch, Change
+from saga.interpreter.stored import Batch, Change
 
 
 async def test_a_claim_gives_all_that_is_needed_to_go_on(world: World) -> None:

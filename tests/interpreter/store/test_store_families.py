@@ -3,7 +3,7 @@
 from store_world import World
 
 from saga.interpreter.status import Status
-from saga.interpreter.store import Parent
+from saga.interpreter.stored import Parent
 
 
 async def test_children_know_their_parent_and_are_claimed_with_it(world: World) -> None:

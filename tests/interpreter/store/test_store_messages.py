@@ -5,7 +5,7 @@ import pytest
 from store_world import HOUR, PATIENCE, World, new_id, signal, until
 
 from saga.interpreter.status import Status
-from saga.interpreter.store import MOST_UNREAD, Delivery, Message, OutboxRow
+from saga.interpreter.stored import MOST_UNREAD, Delivery, Message, OutboxRow
 
 
 async def test_messages_are_numbered_in_the_order_given(world: World) -> None:

@@ -13,7 +13,8 @@ from test_postgres_races import send_by_hand
 
 from saga.interpreter.codec import MIGRATED
 from saga.interpreter.status import Status
-from saga.interpreter.store import Batch, Change, DefinitionRow, OutboxRow, Row, StoreUnavailable
+from saga.interpreter.store import StoreUnavailable
+from saga.interpreter.stored import Batch, Change, DefinitionRow, OutboxRow, Row
 
 OLD_AND_NEW = '{"new": "2", "old": "1", "after": 2, "before": 1}'
 

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from store_world import HOUR, MemoryWorld, PostgresWorld, World, row, until
 
-from saga.interpreter.store import Batch, OutboxRow
+from saga.interpreter.stored import Batch, OutboxRow
 
 
 async def post(world: World, worker: int, run: UUID, seq: int, *sent: tuple[str, str, str]) -> list[OutboxRow]:

@@ -3,7 +3,7 @@ from uuid import UUID
 from store_world import HOUR, World, new_id, row
 
 from saga.interpreter.status import Status
-from saga.interpreter.store import Batch, RunFilter
+from saga.interpreter.stored import Batch, RunFilter
 
 
 async def ids(world: World, **filters) -> list[UUID]:

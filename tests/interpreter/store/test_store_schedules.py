@@ -9,7 +9,7 @@ from dataclasses import replace
 from store_world import HOUR, World
 
 from saga.interpreter.status import Status
-from saga.interpreter.store import Advanced, ScheduleRow
+from saga.interpreter.stored import Advanced, ScheduleRow
 
 MORNING = "0 6 * * * UTC"
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from store_world import World, row, signal
 
 from saga.interpreter.status import Status
-from saga.interpreter.store import Batch, Change, OutboxRow, Permit, Share, Want
+from saga.interpreter.stored import Batch, Change, OutboxRow, Permit, Share, Want
 
 
 async def many(world: World, saga: str, count: int) -> list[UUID]:

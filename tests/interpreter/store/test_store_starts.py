@@ -4,7 +4,7 @@ import pytest
 from store_world import World, new_id, row
 
 from saga.interpreter.status import Status
-from saga.interpreter.store import Batch, Change, OutboxRow
+from saga.interpreter.stored import Batch, Change, OutboxRow
 
 
 async def test_a_started_run_is_there_and_waits_for_a_worker(world: World) -> None:

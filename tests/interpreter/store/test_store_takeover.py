@@ -6,7 +6,8 @@ from store_world import World, row, signal
 from saga.interpreter.codec import SPELLINGS
 from saga.interpreter.machine.events import AttemptsLost, TimerFired
 from saga.interpreter.status import Status
-from saga.interpreter.store import CRASH_LIMIT, NO_PROGRESS_KINDS, Batch, Fenced
+from saga.interpreter.store import Fenced
+from saga.interpreter.stored import CRASH_LIMIT, NO_PROGRESS_KINDS, Batch
 
 LOST, TIMER = NO_PROGRESS_KINDS
 

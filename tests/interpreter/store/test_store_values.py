@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from store_world import PostgresWorld, World, row, signal
 
 from saga.interpreter.status import Status
-from saga.interpreter.store import Batch
+from saga.interpreter.stored import Batch
 from saga.schema.values import Value, ValueProblem, dump, load, normalise
 
 numbers = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)

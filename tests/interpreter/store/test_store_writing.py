@@ -4,7 +4,8 @@ import pytest
 from store_world import HOUR, World, new_id, row, signal
 
 from saga.interpreter.status import Status
-from saga.interpreter.store import Batch, Change, Fenced, OutboxRow, Row
+from saga.interpreter.store import Fenced
+from saga.interpreter.stored import Batch, Change, OutboxRow, Row
 
 
 async def test_rows_are_kept_in_order_with_all_they_say(world: World) -> None:

@@ -21,7 +21,8 @@ from saga.interpreter.memory.schedules import ScheduleTable
 from saga.interpreter.memory.tables import StoredRun, StoredWorker, Tables
 from saga.interpreter.memory.tasks import TaskTable
 from saga.interpreter.status import Status
-from saga.interpreter.store import (
+from saga.interpreter.store import Fenced, Transaction
+from saga.interpreter.stored import (
     CRASH_LIMIT,
     CRASHING,
     Advanced,
@@ -30,7 +31,6 @@ from saga.interpreter.store import (
     Claimed,
     DefinitionRow,
     Delivery,
-    Fenced,
     InboxRow,
     Message,
     NewRun,
@@ -39,7 +39,6 @@ from saga.interpreter.store import (
     Row,
     ScheduleRow,
     Share,
-    Transaction,
     Want,
     Written,
 )

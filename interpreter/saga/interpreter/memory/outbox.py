@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from saga.interpreter.store import EVENT, OutboxRow
+from saga.interpreter.stored import EVENT, OutboxRow
 from saga.schema.values import load
 
 _LEASE = 60_000_000

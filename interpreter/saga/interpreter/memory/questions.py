@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from saga.interpreter.memory.tables import StoredRun, Tables
-from saga.interpreter.store import EVERY_RUN, InboxRow, OutboxRow, Row, RunFilter, RunRow, WorkerInfo
+from saga.interpreter.stored import EVERY_RUN, InboxRow, OutboxRow, Row, RunFilter, RunRow, WorkerInfo
 
 
 class MemoryQuestions:

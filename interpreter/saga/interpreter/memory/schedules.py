@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from saga.interpreter.memory.tables import Tables
-from saga.interpreter.store import DefinitionRow, ScheduleRow
+from saga.interpreter.stored import DefinitionRow, ScheduleRow
 
 
 class ScheduleTable:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from saga.interpreter.memory.outbox import OutboxTable
 from saga.interpreter.status import Status
-from saga.interpreter.store import (
+from saga.interpreter.stored import (
     ALONE_FROM,
     MOST_UNREAD,
     NO_PROGRESS_KINDS,

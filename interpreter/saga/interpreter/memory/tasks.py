@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from saga.interpreter.store import Message
+from saga.interpreter.stored import Message
 from saga.interpreter.task_store import ANSWER_KIND, ANSWER_NAME, Task
 from saga.schema.values import dump, load
 

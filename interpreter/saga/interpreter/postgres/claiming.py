@@ -20,7 +20,8 @@ from saga.interpreter.postgres.connections import Link, is_locked, is_weather, u
 from saga.interpreter.postgres.hands import Hand
 from saga.interpreter.postgres.pools import Pools
 from saga.interpreter.status import Status
-from saga.interpreter.store import NO_PROGRESS_KINDS, Claimed, Fenced, InboxRow, Parent, Row, Share, StoreUnavailable
+from saga.interpreter.store import Fenced, StoreUnavailable
+from saga.interpreter.stored import NO_PROGRESS_KINDS, Claimed, InboxRow, Parent, Row, Share
 
 _Taken: TypeAlias = tuple[Claimed, int]
 """A claimed run and the number of its claim."""

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.pools import Pool, pool_of
-from saga.interpreter.store import Batch, Change, NewRun, OutboxRow, Row
+from saga.interpreter.stored import Batch, Change, NewRun, OutboxRow, Row
 
 Columns = tuple[Any, ...]
 

@@ -7,7 +7,7 @@ import asyncpg
 from saga.interpreter.postgres.connections import is_weather, unavailable
 from saga.interpreter.postgres.links import Links
 from saga.interpreter.postgres.pools import Pools
-from saga.interpreter.store import DefinitionRow
+from saga.interpreter.stored import DefinitionRow
 from saga.interpreter.versions import version_label
 
 _COLUMNS = "id, project, name, version, label, digest, text"

@@ -12,7 +12,8 @@ from uuid import UUID
 import asyncpg
 
 from saga.interpreter.access import Actor
-from saga.interpreter.store import DefinitionRow, NewRun, StoreMismatch
+from saga.interpreter.store import StoreMismatch
+from saga.interpreter.stored import DefinitionRow, NewRun
 
 _START = """
 WITH d AS (SELECT id FROM saga.definition WHERE id = $4::text::int AND digest = decode($5::text, 'hex')),

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from saga.interpreter.store import Batch, Fenced, Permit
+from saga.interpreter.store import Fenced
+from saga.interpreter.stored import Batch, Permit
 
 
 @dataclass(slots=True)

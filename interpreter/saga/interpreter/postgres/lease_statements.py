@@ -7,7 +7,7 @@ statement the second part would miss runs that the dead one started in the batch
 from __future__ import annotations
 
 from saga.interpreter.status import Status
-from saga.interpreter.store import CRASH_LIMIT, CRASHING, NO_PROGRESS_KINDS
+from saga.interpreter.stored import CRASH_LIMIT, CRASHING, NO_PROGRESS_KINDS
 
 IDLE_KINDS = ", ".join(map(str, NO_PROGRESS_KINDS))
 LIVENESS_KEYS = 0x5A6A << 40

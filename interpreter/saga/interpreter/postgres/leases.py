@@ -14,7 +14,8 @@ from saga.interpreter.postgres.bell import Bell
 from saga.interpreter.postgres.connections import Link
 from saga.interpreter.postgres.hands import Hand
 from saga.interpreter.postgres.pools import Pools
-from saga.interpreter.store import StoreUnavailable, WorkerInfo
+from saga.interpreter.store import StoreUnavailable
+from saga.interpreter.stored import WorkerInfo
 
 _BENEFIT_OF_DOUBT = 5.0
 """Seconds: longer than the pause between two tries to connect and the connecting."""

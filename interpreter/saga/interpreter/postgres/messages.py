@@ -16,7 +16,7 @@ from saga.interpreter.postgres.bell import Bell, worker_name
 from saga.interpreter.postgres.columns import start_columns
 from saga.interpreter.postgres.links import Links
 from saga.interpreter.postgres.pools import Pools, pool_of, queue_name
-from saga.interpreter.store import Delivery, Message, NewRun, OutboxRow
+from saga.interpreter.stored import Delivery, Message, NewRun, OutboxRow
 
 _COLLISIONS = 10
 """Two senders of one key meet at most once for each message of theirs; more means that something else is wrong."""

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from saga.interpreter.postgres.connections import is_weather, unavailable
 from saga.interpreter.postgres.links import Links
-from saga.interpreter.store import EVENT, OutboxRow
+from saga.interpreter.stored import EVENT, OutboxRow
 
 _LOCK_KEYS = 0x5A6B << 40
 """Advisory locks: one for taking rows per project, and at project 0 the one for publishing."""

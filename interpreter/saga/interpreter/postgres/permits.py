@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.connections import Link
 from saga.interpreter.postgres.hands import Hand
-from saga.interpreter.store import Permit, Want
+from saga.interpreter.stored import Permit, Want
 
 
 class Permits:

@@ -7,7 +7,8 @@ from contextlib import suppress
 from typing import TypeAlias
 
 from saga.interpreter.postgres.links import Links
-from saga.interpreter.store import NewRun, StoreUnavailable
+from saga.interpreter.store import StoreUnavailable
+from saga.interpreter.stored import NewRun
 
 _GET = "SELECT id FROM saga.pool WHERE project = $1 AND queue = $2 AND saga = $3"
 _MAKE = "INSERT INTO saga.pool (project, queue, saga) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"

@@ -12,7 +12,7 @@ from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.lease_statements import IDLE_KINDS
 from saga.interpreter.postgres.links import Links
 from saga.interpreter.status import Status
-from saga.interpreter.store import InboxRow, OutboxRow, Parent, Row, RunFilter, RunRow
+from saga.interpreter.stored import InboxRow, OutboxRow, Parent, Row, RunFilter, RunRow
 
 _SELECT = f"""
 SELECT r.id, r.project, p.queue, r.definition, d.name, d.label, r.address, r.status, r.shown, r.waiting, r.hold,

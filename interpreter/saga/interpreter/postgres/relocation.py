@@ -11,7 +11,7 @@ from saga.interpreter.postgres.bell import Bell
 from saga.interpreter.postgres.connections import is_weather, unavailable
 from saga.interpreter.postgres.links import Links
 from saga.interpreter.postgres.pools import Pools, queue_name
-from saga.interpreter.store import Change, DefinitionRow, OutboxRow, Row
+from saga.interpreter.stored import Change, DefinitionRow, OutboxRow, Row
 
 # As a worker's park, but of a run that nobody has in hand; journal rows of nobody's have worker 0. It answers whether
 # the run was in another pool: what the other parts of a statement see of a row is how it was before.

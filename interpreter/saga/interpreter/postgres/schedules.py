@@ -10,7 +10,7 @@ from saga.interpreter.postgres.columns import start_columns
 from saga.interpreter.postgres.connections import is_weather, unavailable
 from saga.interpreter.postgres.links import Links
 from saga.interpreter.postgres.pools import Pools, pool_of, queue_name
-from saga.interpreter.store import Advanced, NewRun, ScheduleRow
+from saga.interpreter.stored import Advanced, NewRun, ScheduleRow
 
 _OF_PROJECT = """
 SELECT s.project, s.saga, s.definition, saga.micros(s.since), s.queued, s.run, coalesce(r.status < 10, false), s.note,

@@ -9,7 +9,7 @@ engine.md C3 and spike.md ("Traps met"); each runs in READ COMMITTED by itself.
 from __future__ import annotations
 
 from saga.interpreter.postgres.lease_statements import IDLE_KINDS
-from saga.interpreter.store import MOST_UNREAD
+from saga.interpreter.stored import MOST_UNREAD
 
 _FENCE = "f AS MATERIALIZED (SELECT worker FROM saga.fence WHERE worker = $1 FOR KEY SHARE)"
 

@@ -30,7 +30,8 @@ from saga.interpreter.postgres.schedules import Schedules
 from saga.interpreter.postgres.tasks import Tasks
 from saga.interpreter.postgres.transactions import Transactions
 from saga.interpreter.postgres.writing import Writer
-from saga.interpreter.store import (
+from saga.interpreter.store import Transaction
+from saga.interpreter.stored import (
     EVERY_RUN,
     Advanced,
     Batch,
@@ -48,7 +49,6 @@ from saga.interpreter.store import (
     RunRow,
     ScheduleRow,
     Share,
-    Transaction,
     Want,
     WorkerInfo,
     Written,

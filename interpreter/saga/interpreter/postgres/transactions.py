@@ -15,7 +15,8 @@ import asyncpg.transaction
 from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.columns import outbox_columns
 from saga.interpreter.postgres.connections import Connection, Link, connect, is_weather, pauses, unavailable
-from saga.interpreter.store import Fenced, NotCommitted, OutboxRow, Row, Transaction
+from saga.interpreter.store import Fenced, NotCommitted, Transaction
+from saga.interpreter.stored import OutboxRow, Row
 
 _MOST = 4
 _KEPT_STATEMENTS = 100

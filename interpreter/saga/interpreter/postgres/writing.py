@@ -28,7 +28,8 @@ from saga.interpreter.postgres.connections import (
 )
 from saga.interpreter.postgres.hands import Hand
 from saga.interpreter.postgres.pools import Pool, Pools, pool_of
-from saga.interpreter.store import Batch, Fenced, InboxRow, StoreUnavailable, Written
+from saga.interpreter.store import Fenced, StoreUnavailable
+from saga.interpreter.stored import Batch, InboxRow, Written
 
 _LANE_SETTINGS = {"lock_timeout": "250ms"}
 """Nobody may hold up a batch of many runs for long."""

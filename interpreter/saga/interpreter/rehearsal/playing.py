@@ -27,7 +27,8 @@ from saga.interpreter.rehearsal.stage import Endless, Stage
 from saga.interpreter.rehearsal.story import Rehearsed, RunStory, tell
 from saga.interpreter.rehearsal.virtual import EPOCH, VirtualLoop, play
 from saga.interpreter.rehearsal.watched import SetClock, WatchedStore
-from saga.interpreter.store import RunRow, Store
+from saga.interpreter.store import Store
+from saga.interpreter.stored import RunRow
 from saga.schema.definition import Definition
 from saga.schema.durations import Timestamp, parse_duration
 from saga.schema.expressions import ExpressionFailed

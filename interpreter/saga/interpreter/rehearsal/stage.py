@@ -25,7 +25,8 @@ from saga.interpreter.rehearsal.takers import Takers
 from saga.interpreter.rehearsal.virtual import VirtualLoop
 from saga.interpreter.rehearsal.watched import WatchedStore
 from saga.interpreter.starting import DEFAULT_QUEUE
-from saga.interpreter.store import Claimed, DefinitionRow, Fenced, RunFilter, RunRow, Store
+from saga.interpreter.store import Fenced, Store
+from saga.interpreter.stored import Claimed, DefinitionRow, RunFilter, RunRow
 from saga.schema.definition import Definition
 from saga.schema.values import Value
 

@@ -38,7 +38,7 @@ from saga.interpreter.machine.sending import answer_of_task
 from saga.interpreter.machine.state import Progress, State, StepState
 from saga.interpreter.rehearsal.answers import Called
 from saga.interpreter.rehearsal.sent import Sent, sent_by
-from saga.interpreter.store import RunRow
+from saga.interpreter.stored import RunRow
 from saga.schema.definition import Definition
 from saga.schema.durations import UNITS, format_duration
 from saga.schema.problems import visible

@@ -14,7 +14,8 @@ from typing import Any
 from uuid import UUID
 
 from saga.interpreter.rehearsal.virtual import VirtualLoop
-from saga.interpreter.store import Fenced, NewRun, Store, Transaction, Written
+from saga.interpreter.store import Fenced, Store, Transaction
+from saga.interpreter.stored import NewRun, Written
 
 SetClock = Callable[[int], Awaitable[None]]
 """Tells a store that keeps a clock of its own what time it is."""
