@@ -103,7 +103,7 @@ def test_a_sample_uses_what_is_known_where_it_fits():
         ({"const": 3}, 3),
         ({"type": "string", "examples": ["like this"]}, "like this"),
         ({"type": "string", "format": "email"}, "ada@example.com"),
-        ({"type": "string", "minLength": 8}, "fieldxxx"),
+        ({"type": "string", "minLength": 9}, "field-1xx"),
         ({"type": "string", "maxLength": 3}, "fie"),
         ({"type": "integer", "minimum": 5}, 5),
         ({"type": "integer", "maximum": -2}, -2),

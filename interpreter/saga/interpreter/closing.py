@@ -1,6 +1,11 @@
-"""What is stored when a run is parked, released or ended. This room must not know when."""
+"""Whether a run can be let go now, and what is stored when it is parked, released or ended.
+
+This room must not know what becomes of it then.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from saga.interpreter import machine
 from saga.interpreter.limits import LIMIT
@@ -10,6 +15,20 @@ from saga.interpreter.machine.state import State
 from saga.interpreter.status import Status
 from saga.interpreter.stored import Change
 from saga.schema.values import Value, dump
+
+LINGER = 5_000_000
+"""A run whose next timer is due within so many microseconds stays in memory instead of being parked."""
+
+
+def letting_go(run: LiveRun, commands: Sequence[Command], now: int) -> Change | None:
+    """The change that lets a run go which wants these commands; None as long as it is to stay in hand."""
+    if run.unread or run.knocked or run.flights or not commands:
+        return None
+    last = commands[-1]
+    is_held = run.releasing or run.hold is not None
+    if isinstance(last, Park) and not is_held and last.due is not None and last.due - now <= LINGER:
+        return None
+    return change_for(run, last, now) if is_held or isinstance(last, Park | End) else None
 
 
 def change_for(run: LiveRun, last: Command, now: int) -> Change:

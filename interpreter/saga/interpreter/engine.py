@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from saga.interpreter import machine
@@ -18,12 +18,13 @@ from saga.interpreter.actions.performing import Performer
 from saga.interpreter.alarms import Alarms
 from saga.interpreter.beginning import Beginning
 from saga.interpreter.clock import Clock
-from saga.interpreter.closing import change_for
+from saga.interpreter.closing import letting_go
 from saga.interpreter.codec import encode, event_of
 from saga.interpreter.flights import Flights, Foreseen
+from saga.interpreter.inboxes import Inboxes
 from saga.interpreter.limits import LIMIT, beyond
 from saga.interpreter.live import Flight, LiveRun
-from saga.interpreter.machine.commands import CancelTimer, Command, End, Park, RunAction, StartTimer, StopAction
+from saga.interpreter.machine.commands import CancelTimer, Command, Park, RunAction, StartTimer, StopAction
 from saga.interpreter.machine.events import (
     FORWARD,
     ActionEvent,
@@ -37,7 +38,7 @@ from saga.interpreter.machine.events import (
 from saga.interpreter.machine.state import Phase
 from saga.interpreter.outgoing import outbox_for
 from saga.interpreter.status import Status
-from saga.interpreter.store import Store, StoreUnavailable
+from saga.interpreter.store import Store
 from saga.interpreter.stored import ALONE_FROM, NO_PROGRESS_KINDS, Batch, Change, Claimed, InboxRow, NewRun, Row, Share
 from saga.interpreter.writer import Entry, Outcome, Writer
 from saga.schema.definition import Definition
@@ -48,17 +49,11 @@ log = logging.getLogger("saga.engine")
 _REFUSALS = 3
 """After so many refused changes in a row a run is closed behind its lock."""
 
-WEATHER = 0.2
-"""Seconds between two readings of an inbox while the database is away."""
-
 _ALONE = ("retry", "delay")
 """Kinds of timers that race with no message."""
 
 _QUEUED = 50
 """Runs of a saga whose attempts wait for their turn: enough to go on with at once when there is room."""
-
-LINGER = 5_000_000
-"""A run whose next timer is due within so many microseconds stays in memory instead of being parked."""
 
 
 class Engine:
@@ -91,7 +86,8 @@ class Engine:
         self._flights = Flights(store, worker, clock, performer, self, concurrency)
         self._alarms = Alarms(clock, self._timer_due)
         self._ends: dict[UUID, list[asyncio.Future[Status]]] = {}
-        self._questions: set[asyncio.Task[None]] = set()
+        self._inboxes = Inboxes(store, clock, self._came, failed)
+        self._settling: set[asyncio.Task[None]] = set()
         self._writer.begin()
 
     # -- taking runs in hand
@@ -195,7 +191,7 @@ class Engine:
         """A message may have come for a run in hand."""
         run = self.live.get(id_)
         if run is not None:
-            self._read_inbox(run)
+            self._inboxes.read(run)
 
     def hold(self, run: LiveRun, flight: Flight, lacks: str, message: str) -> None:
         """An attempt could not be made for want of something: the run is let go until a worker offers it.
@@ -257,7 +253,7 @@ class Engine:
 
         ``read``: the message that the row takes from the inbox.
         """
-        change = self._change(run, commands)
+        change = letting_go(run, commands, self._clock.now())
         outbox = () if row is None else outbox_for(run, run.state, run.seq, commands)
         run.pending += 1
         run.closing = change is not None
@@ -306,7 +302,7 @@ class Engine:
 
     def _send_off(self, run: LiveRun, commands: Sequence[Command]) -> None:
         """Carries out commands whose event is durable already, or lets the run go."""
-        if self._change(run, commands) is not None:
+        if letting_go(run, commands, self._clock.now()) is not None:
             self._send(run, None, commands)
         else:
             self._carry_out(run, commands)
@@ -328,56 +324,17 @@ class Engine:
             else:
                 break
         if run.knocked and not run.gone:
-            self._read_inbox(run)
+            self._inboxes.read(run)
 
     def _counts(self, timer: tuple[int, Timer], read_at: int) -> bool:
         due, which = timer
         return due <= (self._clock.now() if which.kind in _ALONE else read_at)
 
-    # -- the inbox
-
-    def _read_inbox(self, run: LiveRun) -> None:
-        if run.reading:
-            run.knocked = True
-            return
-        run.reading = True
-        run.knocked = False
-        self._spawn(self._read(run))
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = self._loop.create_task(self._guarded(work))
-        self._questions.add(task)
-        task.add_done_callback(self._questions.discard)
-
-    async def _guarded(self, work: Coroutine[None, None, None]) -> None:
-        try:
-            await work
-        except Exception as problem:
-            self._failed(problem)
-
-    async def _read(self, run: LiveRun) -> None:
-        try:
-            began, rows = await self._asked_for(run)
-        finally:
-            run.reading = False
-        if run.gone:
-            return
-        known = run.unread[-1].mseq if run.unread else run.seen  # a settling may have read them in the meantime
-        run.unread.extend(row for row in rows if row.mseq > known)
-        self._pump(run, began)
+    def _came(self, run: LiveRun, read_at: int) -> None:
+        """An inbox was read."""
+        self._pump(run, read_at)
         if not (run.gone or run.closing or run.turn_taken or run.unread or run.knocked):
             self._close(run, machine.resume(run.definition, run.state)[-1:])
-
-    async def _asked_for(self, run: LiveRun) -> tuple[int, list[InboxRow]]:
-        """When the reading began, and the messages. The database may be away for a while."""
-        while not run.gone:
-            began = self._clock.now()
-            try:
-                return began, await self._store.inbox(run.id, run.unread[-1].mseq if run.unread else run.seen)
-            except StoreUnavailable as problem:
-                log.warning("%s; trying again", problem)
-                await asyncio.sleep(WEATHER)
-        return 0, []
 
     # -- commands
 
@@ -410,23 +367,12 @@ class Engine:
         if timer.kind in _ALONE:
             self._pump(run, 0)
         else:
-            self._read_inbox(run)
+            self._inboxes.read(run)
 
     # -- letting go
 
-    def _change(self, run: LiveRun, commands: Sequence[Command]) -> Change | None:
-        if run.unread or run.knocked or run.flights or not commands:
-            return None
-        last = commands[-1]
-        if isinstance(last, Park) and not (run.releasing or run.hold) and last.due is not None:
-            soon = last.due - self._clock.now() <= LINGER
-            return None if soon else change_for(run, last, self._clock.now())
-        if isinstance(last, Park | End) or run.releasing or run.hold:
-            return change_for(run, last, self._clock.now())
-        return None
-
     def _close(self, run: LiveRun, commands: Sequence[Command]) -> None:
-        if not run.closing and self._change(run, commands) is not None:
+        if not run.closing and letting_go(run, commands, self._clock.now()) is not None:
             self._send(run, None, commands)
 
     def _closed(self, run: LiveRun, status: Status) -> None:
@@ -440,11 +386,13 @@ class Engine:
         """The mailbox has moved on: read it, and decide again; in the end behind its lock (semantics.md 20)."""
         run.refusals += 1
         if run.refusals >= _REFUSALS:
-            self._spawn(self._settle(run))
+            settling = self._loop.create_task(self._settle(run))
+            self._settling.add(settling)
+            settling.add_done_callback(self._settled)
             return
         run.closing = False
         self._carry_out(run, commands)
-        self._read_inbox(run)
+        self._inboxes.read(run)
 
     async def _settle(self, run: LiveRun) -> None:
         commands: list[Command] = []
@@ -461,7 +409,8 @@ class Engine:
                 batch.rows.append(encode(run.id, run.seq, event))
                 batch.outbox.extend(outbox_for(run, run.state, run.seq, wanted))
                 commands.extend(wanted)
-            change = self._change(run, commands or machine.resume(run.definition, run.state)[-1:])
+            last = commands or machine.resume(run.definition, run.state)[-1:]
+            change = letting_go(run, last, self._clock.now())
             batch.changes.extend([] if change is None else [change])
             return batch
 
@@ -473,6 +422,11 @@ class Engine:
             self._carry_out(run, commands)
             self._alarms.set_all(run)  # one may have been due while the run was closing
             self._pump(run, 0)
+
+    def _settled(self, settling: asyncio.Task[None]) -> None:
+        self._settling.discard(settling)
+        if not settling.cancelled() and (problem := settling.exception()) is not None:
+            self._failed(problem)
 
     def _cannot_be_kept(self, run: LiveRun, why: str) -> None:
         """The database refuses this run's data: the run is held, its neighbours are none the worse for it."""
@@ -533,7 +487,8 @@ class Engine:
         for run in list(self.live.values()):
             self._flights.abandon(run)
             self._drop(run)
-        for task in list(self._questions):
-            task.cancel()
+        self._inboxes.abandon()
+        for settling in list(self._settling):
+            settling.cancel()
         await self._writer.abandon()
         await self._flights.end()
