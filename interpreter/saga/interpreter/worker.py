@@ -312,6 +312,7 @@ class Worker:
             except StoreUnavailable as problem:
                 log.warning("%s; trying again", problem)
                 claimed = 0
+                self._rung = True  # it may have claimed something: the next claim brings it
             pause = every.busiest if claimed or self._full else min(every.idlest, pause * 2)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):

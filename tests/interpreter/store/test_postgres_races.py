@@ -247,3 +247,19 @@ async def test_signals_at_random_moments_while_runs_park_and_end(postgres_world:
     assert await world.sql.fetchval(well) == len(runs)
     assert await world.store.claim(workers[0], 1000) == []
     assert await world.sql.fetchval("SELECT count(*) FROM saga.wake") == 0
+
+
+async def test_a_claim_under_way_is_no_run_that_is_to_be_worked_on_alone(postgres_world: PostgresWorld) -> None:
+    """Taken for one, it would keep the worker from all other runs until it asked again."""
+    world = postgres_world
+    worker = await world.worker()
+    connection = await world.connection()
+    async with connection.transaction():
+        await connection.fetch("SELECT 1 FROM saga.fence WHERE worker = $1 FOR UPDATE", worker)
+        claim = asyncio.create_task(world.store.claim(worker, 10))
+        await world.blocked()
+        asked = asyncio.create_task(world.store.is_due(worker, alone=True))
+        await asyncio.sleep(0)
+    assert not await asked
+    assert await claim == []
+    await connection.close()

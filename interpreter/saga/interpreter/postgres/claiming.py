@@ -51,10 +51,13 @@ class Claimer:
         return await self._gathered(hand, most, [claim])
 
     async def is_due(self, hand: Hand, alone: bool) -> bool:
-        """Whether there is something to claim, or may have been claimed. Costs no commit, as a claim does."""
-        return hand.unsure_of_claims or bool(
-            await self._link.ask(statements.DUE, hand.project, list(hand.queues), -1 if alone else 1)
-        )
+        """Whether there is something to claim, or may have been claimed. Costs no commit, as a claim does.
+
+        What may have been claimed is had by the next claim of any kind; it is no run that is to be worked on alone.
+        """
+        if hand.unsure_of_claims and not alone:
+            return True
+        return bool(await self._link.ask(statements.DUE, hand.project, list(hand.queues), -1 if alone else 1))
 
     async def claim_run(self, hand: Hand, run: UUID, due_or_not: bool) -> list[Claimed]:
         """One run, if it is unowned, open, not held and, unless ``due_or_not``, due."""
