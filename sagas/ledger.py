@@ -35,6 +35,17 @@ create table if not exists ledger (
 )"""
 
 
+def take_back(context: StepContext, key: str, what: str, **details: Any) -> None:
+    """Undoes what was done under a key, for whoever that was done: there may be no answer to name it by.
+
+    It is looked up in the transaction of the barrier: the work may come through while its undo is being asked for.
+    """
+    with ledger() as book, once(book, context) as first:
+        if first:
+            add(book, context, done_for(book, key), what, **details)
+    pretend_to_be_slow()
+
+
 def write(context: StepContext, order_id: str, what: str, **details: Any) -> Answer:
     """Does one thing, which here means: writes it down, once for the step's key. Answers what is written there."""
     with ledger() as book, once(book, context) as first:
@@ -69,10 +80,9 @@ def once(book: sqlite3.Connection, context: StepContext) -> Iterator[bool]:
         yield proceed
 
 
-def done_for(key: str) -> str:
+def done_for(book: sqlite3.Connection, key: str) -> str:
     """Whom the thing was for that was done under this key; empty if nothing was."""
-    with ledger() as book:
-        row = book.execute("select order_id from ledger where key = ?", [key]).fetchone()
+    row = book.execute("select order_id from ledger where key = ?", [key]).fetchone()
     return "" if row is None else str(row[0])
 
 

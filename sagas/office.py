@@ -5,7 +5,7 @@ The subscriptions of a day are three, s-1 to s-3. On a day that ends in "decline
 
 from __future__ import annotations
 
-from ledger import Answer, done_for, write
+from ledger import Answer, take_back, write
 
 from saga.sdk import Rejected, StepContext, action
 
@@ -46,7 +46,7 @@ def charge(subscription: str, price: float, context: StepContext) -> Answer:
 
 @action("subscriptions.refund")
 def refund(charged_under: str, context: StepContext) -> None:
-    write(context, done_for(charged_under), "refunded", charged_under=charged_under)
+    take_back(context, charged_under, "refunded", charged_under=charged_under)
 
 
 @action("subscriptions.extend")

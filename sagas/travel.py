@@ -8,7 +8,7 @@ They write into the same ledger as the shop's (see ledger.py). What you can make
 
 from __future__ import annotations
 
-from ledger import Answer, done_for, write
+from ledger import Answer, take_back, write
 
 from saga.sdk import Rejected, StepContext, action
 
@@ -45,7 +45,7 @@ def book_car(trip: str, driver: str, context: StepContext) -> Answer:
 @action("cars.cancel")
 def cancel_car(key: str, context: StepContext) -> None:
     """Known by the key it was booked under: there may be no answer to name it by."""
-    write(context, done_for(key), "car cancelled", booked_under=key)
+    take_back(context, key, "car cancelled", booked_under=key)
 
 
 @action("agency.book_package")

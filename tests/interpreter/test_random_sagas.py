@@ -46,9 +46,11 @@ class Author:
 
     def row(self, depth: int, *, single: bool) -> Steps:
         """Steps in a row. ``single``: no other branch is open."""
-        steps = {self.name(): self.step(depth, single=single) for _ in range(self.dice.randint(1, 3))}
+        count = self.dice.randint(1, 3)
+        beside = count > 2 and self.dice.random() < 0.3
+        steps = {self.name(): self.step(depth, single=single and not beside) for _ in range(count)}
         names = list(steps)
-        if len(names) > 2 and self.dice.random() < 0.3:
+        if beside:
             steps[names[1]]["needs"] = []
             steps[names[2]]["needs"] = names[:2]
         return steps
