@@ -8,7 +8,9 @@ import signal
 async def test_a_worker_that_was_declared_dead_begins_anew(saga, rows):
     worker = saga.begin("worker")
     saga.until(worker, "Ctrl-C hands over")
-    await rows("with gone as (delete from saga.fence returning 1) select count(*) from gone")
+    await rows(
+        "with f as (delete from saga.fence), gone as (delete from saga.worker returning 1) select count(*) from gone"
+    )
     said = saga.until(worker, "Ctrl-C hands over")
     assert "was declared dead" in said
     assert "others took its runs; it begins anew" in said
