@@ -7,7 +7,7 @@ read under the one that it was written under (semantics.md 33).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -83,15 +83,19 @@ async def beginning_of(store: Store, definitions: Definitions, run: RunRow | Cla
         undone = await store.run(run.undoes)
         assert undone is not None, "an ended run is kept as long as its undo run is"
         whose, earlier = undone, await store.journal(undone.id)
-    rows = [*earlier, *rows]
-    texts = {run.definition: (await definitions.get(run.definition))[1], **await texts_of(definitions, rows)}
-    first = next((event.before for event in _migrations(rows)), run.definition)
+    moves = [*_migrations(earlier), *_migrations(rows)]
+    texts = {run.definition: (await definitions.get(run.definition))[1], **await _texts(definitions, moves)}
+    first = moves[0].before if moves else run.definition
     return Beginning(whose.id, whose.address, whose.input, whose.created_at, first, texts, earlier)
 
 
 async def texts_of(definitions: Definitions, rows: Sequence[Row]) -> dict[int, Definition]:
     """The texts that these rows lead from and to. Raises StoreUnavailable."""
-    numbers = {number for event in _migrations(rows) for number in (event.before, event.after)}
+    return await _texts(definitions, _migrations(rows))
+
+
+async def _texts(definitions: Definitions, moves: Iterable[Migrated]) -> dict[int, Definition]:
+    numbers = {number for event in moves for number in (event.before, event.after)}
     return {number: (await definitions.get(number))[1] for number in numbers}
 
 

@@ -313,7 +313,7 @@ class Worker:
                 log.warning("%s; trying again", problem)
                 claimed = 0
                 self._rung = True  # it may have claimed something: the next claim brings it
-            pause = every.busiest if claimed or self._full else min(every.idlest, pause * 2)
+            pause = every.busiest if claimed else min(every.idlest, pause * 2)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):
                     await self._ring.wait()

@@ -8,6 +8,7 @@ import asyncpg
 
 from saga.interpreter.postgres import statements
 from saga.interpreter.postgres.bell import Bell
+from saga.interpreter.postgres.columns import outbox_columns
 from saga.interpreter.postgres.connections import is_weather, unavailable
 from saga.interpreter.postgres.links import Links
 from saga.interpreter.postgres.pools import Pools, queue_name
@@ -58,8 +59,7 @@ class Relocation:
                 if found[0][0]:
                     await fetch(_FORGET, change.run)
                 if outbox:
-                    columns = [list(column) for column in zip(*outbox, strict=True)]
-                    await fetch(statements.OUTBOX_IN_TRANSACTION, *columns)
+                    await fetch(statements.OUTBOX_IN_TRANSACTION, *outbox_columns(outbox))
         except asyncpg.UniqueViolationError:
             return False  # it has a later journal row: its worker died with it in hand
         except Exception as error:
