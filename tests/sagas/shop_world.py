@@ -111,11 +111,10 @@ class Shop:
 
     def ledger(self, order_id: str) -> list[tuple[str, dict[str, Any], int]]:
         """What was done for an order, in order: what, its details, how often it was asked for."""
-        path = self.folder / "ledger.db"
-        if not path.exists():
-            return []
         query = "select what, details, asked from ledger where order_id = ? order by rowid"
-        with closing(sqlite3.connect(path, timeout=30)) as book:
+        with closing(sqlite3.connect(self.folder / "ledger.db", timeout=30)) as book:
+            if not book.execute("select 1 from sqlite_master where name = 'ledger'").fetchone():
+                return []  # nothing was done yet, or the first action is just making the table
             return [(what, json.loads(details), asked) for what, details, asked in book.execute(query, [order_id])]
 
     def parcels(self) -> list[dict[str, Any]]:

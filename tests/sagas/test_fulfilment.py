@@ -41,7 +41,7 @@ async def test_too_many_lines_are_refused_before_the_first(shop: Shop) -> None:
 
 
 async def test_approved_in_the_second_round(shop: Shop) -> None:
-    shop.edit("approval", "timeout: 24h", "timeout: 1s")
+    shop.edit("approval", "timeout: 24h", "timeout: \"${{ '10ms' if index == 0 else '24h' }}\"")
     async with shop.working():
         run = await shop.start("approval", **REQUEST)
         async with asyncio.timeout(PATIENCE):
