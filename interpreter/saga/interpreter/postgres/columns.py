@@ -1,11 +1,13 @@
 """Batches as the columns that the write statement takes, and as smaller batches. No I/O.
 
-It must not know when or how often something is sent.
+A column goes out as one text that the database takes apart: asyncpg looks at each element of a list for several times
+what spelling it costs here. A column of nothing but nulls is empty, for `unnest` fills up. It must not know when or how
+often something is sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -15,12 +17,6 @@ from saga.interpreter.postgres.pools import Pool, pool_of
 from saga.interpreter.stored import Batch, Change, NewRun, OutboxRow, Row
 
 Columns = tuple[Any, ...]
-
-_NO_STARTS: Columns = ((),) * 7
-_NO_ROWS: Columns = ((),) * 7
-_NO_CHANGES: Columns = ((),) * 15
-_NO_OUTBOX: Columns = ((),) * 6
-_NO_REUSE: Columns = ((),) * 2
 
 
 class Query:
@@ -37,9 +33,9 @@ class Query:
         self.changes = sorted(batch.changes, key=lambda change: change.run.bytes)
         self.epochs = [(change.run, epochs.get(change.run, 0)) for change in self.changes]
         self._sections = (
-            _start_columns(self.starts, pool) if self.starts else _NO_STARTS,
+            _start_columns(self.starts, pool),
             self.rows,
-            _change_columns(self.changes, self.epochs) if self.changes else _NO_CHANGES,
+            _change_columns(self.changes, self.epochs),
             outbox_columns(batch.outbox),
         )
         starts, rows, changes, outbox = self._sections
@@ -63,8 +59,8 @@ class Query:
         self.arguments = (
             self._worker,
             *chain.from_iterable(self._sections),
-            [start.id for start in self.starts if start.again],
-            [start.id for start in self.starts if start.after_undone],
+            _ids([start.id for start in self.starts if start.again]),
+            _ids([start.id for start in self.starts if start.after_undone]),
         )
         self.sql = statements.WRITE_AGAIN
         return True
@@ -72,25 +68,48 @@ class Query:
 
 def empty(worker: int) -> list[tuple[str, Columns]]:
     """Every shape of the write statement with nothing to write."""
-    runs = (worker, *_NO_STARTS, *_NO_ROWS, *_NO_CHANGES)
+    starts, rows, changes, outbox = _NOTHING
+    runs = (worker, *starts, *rows, *changes)
     return [
-        (statements.WRITE_ROWS, (worker, *_NO_ROWS)),
-        (statements.WRITE_STARTS, (worker, *_NO_STARTS, *_NO_ROWS)),
-        (statements.WRITE_CHANGES, (worker, *_NO_ROWS, *_NO_CHANGES)),
+        (statements.WRITE_ROWS, (worker, *rows)),
+        (statements.WRITE_STARTS, (worker, *starts, *rows)),
+        (statements.WRITE_CHANGES, (worker, *rows, *changes)),
         (statements.WRITE_RUNS, runs),
-        (statements.WRITE_ALL, (*runs, *_NO_OUTBOX)),
-        (statements.WRITE_AGAIN, (*runs, *_NO_OUTBOX, *_NO_REUSE)),
+        (statements.WRITE_ALL, (*runs, *outbox)),
+        (statements.WRITE_AGAIN, (*runs, *outbox, _ids(()), _ids(()))),
     ]
 
 
 def row_columns(rows: Sequence[Row]) -> Columns:
     """Journal rows by column, in the order of `Row`."""
-    return tuple(zip(*rows, strict=True)) or _NO_ROWS
+    runs, seqs, kinds, steps, attempts, ats, datas = zip(*rows, strict=True) if rows else ((),) * 7
+    return _ids(runs), *map(_numbers, (seqs, kinds, steps, attempts, ats)), _jsons(datas)
 
 
 def outbox_columns(rows: Sequence[OutboxRow]) -> Columns:
     """Outbox rows by column, in the order of `OutboxRow`."""
-    return tuple(zip(*rows, strict=True)) or _NO_OUTBOX
+    runs, seqs, ns, kinds, datas, lanes = zip(*rows, strict=True) if rows else ((),) * 6
+    return _ids(runs), _numbers(seqs), _numbers(ns), f"{{{','.join(kinds)}}}", _jsons(datas), lanes
+
+
+def _ids(column: Iterable[UUID]) -> str:
+    return f"{{{','.join([each.hex for each in column])}}}"
+
+
+def _numbers(column: Iterable[int | None]) -> str:
+    """As an array's literal; also of truth values, which PostgreSQL reads as Python spells them."""
+    column = list(column)
+    return f"{{{str(column)[1:-1].replace('None', 'NULL')}}}"
+
+
+def _jsons(column: Iterable[str | None]) -> str:
+    """JSON texts, each to be taken apart from the next: no control character stands in one (RFC 8259, 7)."""
+    return statements.JSON_SEPARATOR.join([each or "" for each in column])
+
+
+def _words(column: list[str | None]) -> Sequence[str | None]:
+    """Texts that may contain anything."""
+    return () if column.count(None) == len(column) else column
 
 
 def _unique(starts: Sequence[NewRun]) -> list[NewRun]:
@@ -103,13 +122,13 @@ def _unique(starts: Sequence[NewRun]) -> list[NewRun]:
 
 def _start_columns(starts: Sequence[NewRun], pool: Callable[[Pool], int]) -> Columns:
     return (
-        [start.project for start in starts],
+        _numbers([start.project for start in starts]),
         [start.address for start in starts],
-        [start.id for start in starts],
-        [start.definition for start in starts],
-        [pool(pool_of(start)) for start in starts],
-        [stored_labels(start.labels) for start in starts],
-        [start.input for start in starts],
+        _ids([start.id for start in starts]),
+        _numbers([start.definition for start in starts]),
+        _numbers([pool(pool_of(start)) for start in starts]),
+        _jsons([stored_labels(start.labels) for start in starts]),
+        _jsons([start.input for start in starts]),
     )
 
 
@@ -130,22 +149,25 @@ def stored_labels(labels: str) -> str | None:
 
 def _change_columns(changes: Sequence[Change], epochs: Sequence[tuple[UUID, int]]) -> Columns:
     return (
-        [change.run for change in changes],
-        [epoch for _, epoch in epochs],
-        [change.seq for change in changes],
-        [change.seen for change in changes],
-        [change.status for change in changes],
-        [change.due for change in changes],
-        [change.shown for change in changes],
-        [",".join(change.waiting) or None for change in changes],
-        [change.hold for change in changes],
-        [change.problem for change in changes],
-        [change.outcome for change in changes],
-        [change.output for change in changes],
-        [change.error for change in changes],
-        [change.incomplete for change in changes],
-        [change.unread for change in changes],
+        _ids([change.run for change in changes]),
+        _numbers([epoch for _, epoch in epochs]),
+        _numbers([change.seq for change in changes]),
+        _numbers([change.seen for change in changes]),
+        _numbers([int(change.status) for change in changes]),
+        _numbers([change.due for change in changes]),
+        _words([change.shown for change in changes]),
+        _words([",".join(change.waiting) or None for change in changes]),
+        _words([change.hold for change in changes]),
+        _jsons([change.problem for change in changes]),
+        _words([change.outcome for change in changes]),
+        _jsons([change.output for change in changes]),
+        _jsons([change.error for change in changes]),
+        _numbers([change.incomplete for change in changes]),
+        _numbers([change.unread for change in changes]),
     )
+
+
+_NOTHING = (_start_columns((), lambda _: 0), row_columns(()), _change_columns((), ()), outbox_columns(()))
 
 
 def runs_of(batch: Batch) -> list[UUID]:

@@ -8,6 +8,8 @@ engine.md C3 and spike.md ("Traps met"); each runs in READ COMMITTED by itself.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from saga.interpreter.postgres.lease_statements import IDLE_KINDS
 from saga.interpreter.stored import MOST_UNREAD
 
@@ -28,6 +30,27 @@ _PROGRESS = f"""EXISTS (SELECT 1 FROM saga.journal j WHERE j.run = r.id AND j.se
                                                         AND j.kind NOT IN ({IDLE_KINDS}))"""
 """Whether a run (r) got on since it was last taken over; rows of the same statement do not count yet."""
 
+JSON_SEPARATOR = "\x1f"
+"""Between JSON texts that go out as one text."""
+
+_JSON = frozenset(("labels", "input", "data", "problem", "output", "error"))
+_WORDS = frozenset(("address", "shown", "waiting", "hold", "outcome", "lane"))
+
+
+def _column(name: str, number: int) -> str:
+    """The array that a parameter holds (see `columns`): itself if its words may be any, else a text to be read as one.
+
+    A text between two separators that is empty is null.
+    """
+    if name in _JSON:
+        return f"string_to_array(${number}, '{JSON_SEPARATOR}', '')"
+    return f"${number}" if name in _WORDS else f"${number}::text"
+
+
+def _columns(names: Iterable[str], first: int) -> dict[str, str]:
+    return {name: _column(name, first + at) for at, name in enumerate(names)}
+
+
 _STARTS = """
 k AS (INSERT INTO saga.key AS k (project, key, run)
   SELECT x.project, x.key, x.run
@@ -42,18 +65,26 @@ s AS (INSERT INTO saga.run (id, created_at, definition, owner, epoch, project, p
    WHERE (x.run IN (SELECT run FROM k)) IS TRUE
   RETURNING id)"""
 
-_ROWS = """
+_ROW_COLUMNS = ("run", "seq", "kind", "step", "attempt", "at", "data")
+_ROWS_GIVEN = """
+         unnest({run}::uuid[], {seq}::int[], {kind}::smallint[], {step}::int[], {attempt}::int[], {at}::bigint[],
+                {data}::jsonb[]) AS x(run, seq, kind, step, attempt, at, data)"""
+
+_ROWS = f"""
 e AS (INSERT INTO saga.journal (run, at, worker, seq, step, attempt, kind, data)
   SELECT x.run, x.at, f.worker, x.seq, x.step, x.attempt, x.kind, x.data
-    FROM f, unnest({run}::uuid[], {seq}::int[], {kind}::smallint[], {step}::int[], {attempt}::int[], {at}::bigint[],
-                   {data}::jsonb[]) AS x(run, seq, kind, step, attempt, at, data)
-  {conflict} RETURNING seq)"""
+    FROM f,{_ROWS_GIVEN}
+  {{conflict}} RETURNING seq)"""
 
-_OUTBOX = """
+_OUTBOX_COLUMNS = ("run", "seq", "n", "kind", "data", "lane")
+_OUTBOX_GIVEN = """
+         unnest({run}::uuid[], {seq}::int[], {n}::int[], {kind}::text[], {data}::jsonb[], {lane}::text[])
+         AS x(run, seq, n, kind, data, lane)"""
+
+_OUTBOX = f"""
 o AS (INSERT INTO saga.outbox (run, seq, n, kind, data, lane, project)
   SELECT x.run, x.seq, x.n, x.kind, x.data, x.lane, (SELECT r.project FROM saga.run r WHERE r.id = x.run)
-    FROM f, unnest({run}::uuid[], {seq}::int[], {n}::int[], {kind}::text[], {data}::jsonb[], {lane}::text[])
-         AS x(run, seq, n, kind, data, lane)
+    FROM f,{_OUTBOX_GIVEN}
   ON CONFLICT DO NOTHING RETURNING seq)"""
 """What a run wants from its start, and its end, may be said again by whoever goes on with it: once is enough."""
 
@@ -78,7 +109,7 @@ w AS (INSERT INTO saga.wake (pool, due, run)
 
 _SECTIONS = {
     "starts": (_STARTS, ("project", "address", "run", "definition", "pool", "labels", "input")),
-    "rows": (_ROWS, ("run", "seq", "kind", "step", "attempt", "at", "data")),
+    "rows": (_ROWS, _ROW_COLUMNS),
     "changes": (
         _CHANGES,
         (
@@ -86,7 +117,7 @@ _SECTIONS = {
             *("hold", "problem", "outcome", "output", "error", "incomplete", "unread"),
         ),
     ),
-    "outbox": (_OUTBOX, ("run", "seq", "n", "kind", "data", "lane")),
+    "outbox": (_OUTBOX, _OUTBOX_COLUMNS),
 }
 
 
@@ -100,12 +131,12 @@ def _write(*sections: str, again: bool = False) -> str:
     last = 2 + sum(len(_SECTIONS[section][1]) for section in sections)
     on_conflict = {
         "conflict": "ON CONFLICT DO NOTHING" if again else "",
-        "key_conflict": _KEY_CONFLICT.format(again=f"${last}", after=f"${last + 1}") if again else "",
+        "key_conflict": _KEY_CONFLICT.format(again=f"${last}::text", after=f"${last + 1}::text") if again else "",
         "progress": _PROGRESS,
     }
     for section in sections:
         text, columns = _SECTIONS[section]
-        parts.append(text.format(**on_conflict, **{column: f"${number + at}" for at, column in enumerate(columns)}))
+        parts.append(text.format(**on_conflict, **_columns(columns, number)))
         number += len(columns)
     counts = [
         f"(SELECT count(*) FROM {name})" if section in sections else "0"
@@ -125,10 +156,9 @@ WRITE_AGAIN = _write("starts", "rows", "changes", "outbox", again=True)
 
 WRITTEN_STARTS = "SELECT id, saga.micros(created_at) FROM saga.run WHERE id = ANY($1::uuid[])"
 
-WRITTEN_ROWS = """
+WRITTEN_ROWS = f"""
 SELECT j.run, j.seq
-  FROM unnest($2::uuid[], $3::int[], $4::smallint[], $5::int[], $6::int[], $7::bigint[], $8::jsonb[])
-       AS x(run, seq, kind, step, attempt, at, data)
+  FROM{_ROWS_GIVEN.format(**_columns(_ROW_COLUMNS, 2))}
   JOIN saga.journal j ON j.run = x.run AND j.seq = x.seq
  WHERE j.worker = $1 AND j.kind = x.kind AND j.step = x.step AND j.attempt = x.attempt AND j.at = x.at
    AND j.data = x.data"""
@@ -149,10 +179,10 @@ INSERT INTO saga.journal (run, at, worker, seq, step, attempt, kind, data)
 SELECT $2, $7, f.worker, $3, $5, $6, $4, $8 FROM f
 ON CONFLICT DO NOTHING RETURNING seq"""
 
-OUTBOX_IN_TRANSACTION = """
+OUTBOX_IN_TRANSACTION = f"""
 INSERT INTO saga.outbox (run, seq, n, kind, data, lane, project)
 SELECT x.*, (SELECT r.project FROM saga.run r WHERE r.id = x.run)
-  FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::jsonb[], $6::text[]) AS x(run, seq, n, kind, data, lane)
+  FROM{_OUTBOX_GIVEN.format(**_columns(_OUTBOX_COLUMNS, 1))}
 ON CONFLICT DO NOTHING"""
 
 START = (

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 import asyncpg.transaction
 
 from saga.interpreter.postgres import statements
-from saga.interpreter.postgres.columns import outbox_columns
+from saga.interpreter.postgres.columns import outbox_columns, row_columns
 from saga.interpreter.postgres.connections import Connection, Link, connect, is_weather, pauses, unavailable
 from saga.interpreter.store import Fenced, NotCommitted, Transaction
 from saga.interpreter.stored import OutboxRow, Row
@@ -137,7 +137,7 @@ class Transactions:
                 async with self._link.transaction() as fetch:
                     if await fetch(statements.JOURNAL_IN_TRANSACTION, worker, *row):
                         raise lost from cause
-                if await self._link.fetch(statements.WRITTEN_ROWS, worker, *([value] for value in row)):
+                if await self._link.fetch(statements.WRITTEN_ROWS, worker, *row_columns([row])):
                     return
                 if not await self._link.fetch(statements.FENCE_STANDS, worker):
                     raise Fenced(f"worker {worker} was declared dead")
