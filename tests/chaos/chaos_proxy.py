@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable
 from enum import Enum
 
+from listener import Listener
+
 _SYNC, _SIMPLE = ord("S"), ord("Q")
 _READY = ord("Z")
 
@@ -50,11 +52,13 @@ class Line:
             self.cut()
             return
         back = asyncio.ensure_future(self._carry_back(reader))
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            await self._carry_forth()
-        back.cancel()
-        await asyncio.gather(back, return_exceptions=True)
-        self.cut()
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await self._carry_forth()
+        finally:
+            self.cut()
+            back.cancel()
+            await asyncio.gather(back, return_exceptions=True)
 
     async def _carry_forth(self) -> None:
         assert self._server is not None
@@ -110,12 +114,11 @@ class Proxy:
         self.lost: Counter[str] = Counter()
         """Questions and answers lost, by role and kind."""
         self._lines: set[Line] = set()
-        self._serving: set[asyncio.Task[None]] = set()
-        self._listening: asyncio.Server | None = None
+        self._listener: Listener | None = None
 
     async def begin(self) -> None:
-        self._listening = await asyncio.start_server(self._met, "127.0.0.1", 0)
-        self.port = self._listening.sockets[0].getsockname()[1]
+        self._listener = Listener(self._met)
+        self.port = self._listener.port
 
     def url(self, database: str) -> str:
         """What a worker is given instead of the server's own url."""
@@ -134,19 +137,13 @@ class Proxy:
             line.cut()
 
     async def end(self) -> None:
-        if self._listening is not None:
-            self._listening.close()
-        self.cut_all()
-        await asyncio.gather(*self._serving, return_exceptions=True)
+        if self._listener is not None:
+            await self._listener.end()
 
     async def _met(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         line = Line(self, (reader, writer))
-        task = asyncio.current_task()
-        assert task is not None
         self._lines.add(line)
-        self._serving.add(task)
         try:
             await line.serve()
         finally:
             self._lines.discard(line)
-            self._serving.discard(task)

@@ -4,10 +4,11 @@ import asyncio
 import gzip
 import json
 import socket
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from aiohttp import web
+from listener import Listener
 
 from saga.interpreter.actions.answers import Missing, Ok, Refusal, Unkeepable, Unknown
 from saga.interpreter.actions.http import MAX_HEADERS, Http
@@ -66,18 +67,14 @@ async def raw_server(converse):
     """A server that does on each connection what ``converse(reader, writer)`` does."""
 
     async def serve(reader, writer):
-        try:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
             await converse(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = Listener(serve)
     try:
-        yield server, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield server, f"http://127.0.0.1:{server.port}"
     finally:
-        server.close()
+        await server.end()
 
 
 async def read_request(reader):
@@ -377,7 +374,7 @@ async def test_a_request_lost_on_a_kept_connection_stays_unknown_when_nobody_lis
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         await writer.drain()
         requests.append(await read_request(reader))
-        server.close()
+        server.refuse()
 
     async with raw_server(converse) as (server, url), sending() as http:
         request = HttpRequest(method, compile_template(url))

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
+from listener import Listener
+
 Hook = Callable[[], Awaitable[None]]
 
 
@@ -52,24 +54,17 @@ class Proxy:
         self._swallow: dict[str, Plan] = {}
         self._stop_at: dict[str, tuple[bytes, Plan]] = {}
         self._held: dict[str, Held] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
         self._refusing = False
         self.url = ""
 
     async def begin(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        port = self._server.sockets[0].getsockname()[1]
+        self._listener = Listener(self._serve)
         user = self._upstream.netloc.rpartition("@")[0] or "saga"
+        port = self._listener.port
         self.url = f"postgresql://{user}@127.0.0.1:{port}{self._upstream.path}?sslmode=disable"
 
     async def close(self) -> None:
-        self._server.close()
-        for wire in self._wires:
-            wire.cut()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
+        await self._listener.end()
 
     def swallow(self, name: str, *, after: int = 0, hook: Hook | None = None) -> Plan:
         """The answer after so many more is lost and the connection with it; ``hook`` runs before it breaks."""
@@ -114,10 +109,10 @@ class Proxy:
         server.write(startup)
         wire = Wire(name, writer, server)
         self._wires.append(wire)
-        for task in (self._requests(wire, reader), self._answers(wire, answers)):
-            running = asyncio.create_task(task)
-            self._tasks.add(running)
-            running.add_done_callback(self._tasks.discard)
+        try:
+            await asyncio.gather(self._requests(wire, reader), self._answers(wire, answers))
+        finally:
+            wire.cut()
 
     async def _requests(self, wire: Wire, reader: asyncio.StreamReader) -> None:
         while chunk := await _read(reader):
