@@ -25,20 +25,19 @@ def letting_go(run: LiveRun, commands: Sequence[Command], now: int) -> Change | 
     if run.unread or run.knocked or run.flights or not commands:
         return None
     last = commands[-1]
-    is_held = run.releasing or run.hold is not None
-    if isinstance(last, Park) and not is_held and last.due is not None and last.due - now <= LINGER:
+    if run.releasing or run.hold is not None or isinstance(last, End):
+        return change_for(run, last, now)
+    if not isinstance(last, Park):
         return None
-    return change_for(run, last, now) if is_held or isinstance(last, Park | End) else None
+    timer = machine.next_timer(run.state)
+    return None if timer is not None and timer[0] - now <= LINGER else change_for(run, last, now)
 
 
 def change_for(run: LiveRun, last: Command, now: int) -> Change:
     """The change that parks (`Park`), ends (`End`) or, for any other command, releases a run for others to claim."""
     state = run.state
-    if isinstance(last, Park) and run.hold is None:
-        status, waiting = last.status, last.waiting
-    else:
-        status, waiting = machine.status(state), machine.waiting_for(run.definition, state)
-    change = Change(run.id, run.seq, run.seen, status, shown=state.shown, waiting=waiting)
+    waiting = machine.waiting_for(run.definition, state)
+    change = Change(run.id, run.seq, run.seen, machine.status(state), shown=state.shown, waiting=waiting)
     change.problem = _problem(run)
     change.incomplete = state.incomplete
     change.unread = len(state.mailbox)
@@ -49,7 +48,8 @@ def change_for(run: LiveRun, last: Command, now: int) -> Change:
     elif run.hold is not None:
         change.status, change.hold = Status.STUCK, run.hold[0]
     elif isinstance(last, Park):
-        change.due = last.due
+        timer = machine.next_timer(state)
+        change.due = None if timer is None else timer[0]
     else:
         change.due = now
     return change

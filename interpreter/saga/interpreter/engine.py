@@ -207,7 +207,7 @@ class Engine:
     def _let_go(self, run: LiveRun) -> None:
         """Parks a run that is held, once nothing of it is under way."""
         if not run.flights:
-            self._close(run, [Park(machine.status(run.state), None, ())])
+            self._close(run, [Park()])
 
     def foresee(self, run: LiveRun, event: ActionEvent) -> Foreseen:
         """What a transaction writes in the author's commit. The run itself changes only once that has happened."""

@@ -205,7 +205,7 @@ def _close(turn: Turn) -> list[Command]:
         assert state.ending is not None
         turn.commands.append(End(state.ending))
     elif state.in_flight == 0:
-        turn.commands.append(Park(status(state), _due(state), waiting_for(turn.definition, state)))
+        turn.commands.append(Park())
     return turn.commands
 
 
@@ -216,11 +216,6 @@ def next_timer(state: State) -> tuple[int, Timer] | None:
     if state.troubles or state.paused:
         return (state.timers[DEADLINE], DEADLINE) if DEADLINE in state.timers else None
     return min(((due, timer) for timer, due in state.timers.items()), default=None)
-
-
-def _due(state: State) -> int | None:
-    found = next_timer(state)
-    return None if found is None else found[0]
 
 
 def status(state: State) -> Status:
@@ -280,5 +275,5 @@ def resume(definition: Definition, state: State) -> list[Command]:
     if state.phase is Phase.ENDED and state.ending is not None:
         turn.commands.append(End(state.ending))
     elif state.in_flight == 0:
-        turn.commands.append(Park(status(state), _due(state), waiting_for(definition, state)))
+        turn.commands.append(Park())
     return turn.commands

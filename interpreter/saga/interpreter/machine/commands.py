@@ -149,11 +149,7 @@ class HandleTooLate:
 
 @dataclass(slots=True)
 class Park:
-    """Nothing is in flight: the run may leave memory until a message comes or ``due`` passes."""
-
-    status: Status
-    due: int | None
-    waiting: tuple[str, ...]
+    """Nothing is in flight: the run may leave memory until a message comes or its next timer is due."""
 
 
 @dataclass(slots=True)
