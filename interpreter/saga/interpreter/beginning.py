@@ -84,7 +84,9 @@ async def beginning_of(store: Store, definitions: Definitions, run: RunRow | Cla
         assert undone is not None, "an ended run is kept as long as its undo run is"
         whose, earlier = undone, await store.journal(undone.id)
     moves = [*_migrations(earlier), *_migrations(rows)]
-    texts = {run.definition: (await definitions.get(run.definition))[1], **await _texts(definitions, moves)}
+    texts = {run.definition: (await definitions.get(run.definition))[1]}
+    if moves:
+        texts |= await _texts(definitions, moves)
     first = moves[0].before if moves else run.definition
     return Beginning(whose.id, whose.address, whose.input, whose.created_at, first, texts, earlier)
 

@@ -108,12 +108,12 @@ class Engine:
         self._writer.put(Entry(new.id, new, None, (), None, stored))
         return begun
 
-    def adopt(self, claimed: Claimed, definition: Definition, beginning: Beginning, read_at: int) -> None:
+    def adopt(self, claimed: Claimed, beginning: Beginning, read_at: int) -> None:
         """Takes up a claimed run: replays its journal, then goes on where it stands.
 
         ``read_at``: a moment before its inbox was read; timers due later wait for another reading (semantics.md 17).
         """
-        past = beginning.past()
+        past, definition = beginning.past(), beginning.texts[claimed.definition]
         state, commands = past.state, past.commands
         run = LiveRun(claimed.id, claimed.project, claimed.queue, claimed.definition, definition, state)
         run.parent = claimed.parent

@@ -346,8 +346,8 @@ class Worker:
         return len(claimed)
 
     async def _adopt(self, run: Claimed, began: int) -> None:
-        _, definition = await self._patiently(partial(self.definitions.get, run.definition))
         if not run.prepared:
+            _, definition = await self._patiently(partial(self.definitions.get, run.definition))
             try:
                 given, labels = prepare(definition, parse(run.input, what="the input"))
             except ValueProblem as problem:
@@ -356,7 +356,7 @@ class Worker:
             await self._patiently(lambda: self._store.prepared(self.number, run.id, dump(given), labels))
             run.input = dump(given)
         beginning = await self._patiently(partial(beginning_of, self._store, self.definitions, run, run.rows))
-        self.engine.adopt(run, definition, beginning, began)
+        self.engine.adopt(run, beginning, began)
 
     async def _turn_away(self, run: Claimed, problem: ValueProblem) -> None:
         """A run whose input does not fit has done nothing: it ends undone, with the reason."""

@@ -176,10 +176,8 @@ class Stage:
                 engine.knock(run)
             began = self.loop.now()
             for claimed in await self._claimed(engine):
-                _, definition = await self.definitions.get(claimed.definition)
-                engine.adopt(
-                    claimed, definition, await beginning_of(self._store, self.definitions, claimed, claimed.rows), began
-                )
+                beginning = await beginning_of(self._store, self.definitions, claimed, claimed.rows)
+                engine.adopt(claimed, beginning, began)
             await self._deliver()
             await self._takers.look(self.project, self._worker)
         except Fenced as problem:
@@ -209,7 +207,11 @@ class Stage:
         if not self._worker:
             self._worker = await self._enlist()
         if self._engine is None:
-            self._engine = Engine(self._store, self._worker, self.loop, self._understudy, self._failed, _AT_ONCE)
+            self._engine = Engine(
+                *(self._store, self._worker, self.loop, self._understudy, self._failed, _AT_ONCE),
+                sent=self._news.set,
+                left=self._news.set,
+            )
         return self._engine
 
     async def _enlist(self) -> int:
