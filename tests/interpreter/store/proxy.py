@@ -39,8 +39,9 @@ class Plan:
 
 @dataclass
 class Held:
-    """Answers that wait until they are released. ``came``: there is one."""
+    """Answers that wait until they are released, but for so many first. ``came``: there is one."""
 
+    answers_to_pass: int = 0
     came: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -77,9 +78,9 @@ class Proxy:
         self._stop_at[name] = (request, plan)
         return plan
 
-    def hold(self, name: str) -> Held:
-        """Answers wait until they are released."""
-        self._held[name] = held = Held()
+    def hold(self, name: str, *, after: int = 0) -> Held:
+        """The answers after so many more wait until they are released."""
+        self._held[name] = held = Held(after)
         return held
 
     def refuse(self) -> None:
@@ -127,9 +128,12 @@ class Proxy:
 
     async def _answers(self, wire: Wire, reader: asyncio.StreamReader) -> None:
         while chunk := await _read(reader):
-            if wire.name in self._held:
-                self._held[wire.name].came.set()
-                await self._held[wire.name].released.wait()
+            held = self._held.get(wire.name)
+            if held is not None and held.answers_to_pass:
+                held.answers_to_pass -= 1
+            elif held is not None:
+                held.came.set()
+                await held.released.wait()
             plan = self._swallow.get(wire.name)
             if plan is not None:
                 if not plan.answers_to_pass:

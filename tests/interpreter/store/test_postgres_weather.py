@@ -240,6 +240,31 @@ async def test_mail_whose_answer_is_lost_is_not_forgotten(
     assert await far.mail(worker) == []
 
 
+@pytest.mark.parametrize("answers", range(4), ids=("begin", "lock", "statement", "commit"))
+async def test_what_is_asked_after_a_transaction_was_given_up_is_kept(
+    postgres_world: PostgresWorld, proxy: Proxy, far: Store, answers: int
+) -> None:
+    """Whoever waits for a transaction may be cancelled at any answer: nothing of it stays open on the connection."""
+    world = postgres_world
+    worker = await enlist(world, far)
+    run = await start(world, far, worker)
+    first, event = OutboxRow(run, 0, 0, "emit", "{}"), OutboxRow(run, 0, 1, "emit", "{}")
+    await far.write(worker, Batch(outbox=[first, event]))
+    await far.publish([first])  # its statements are prepared by now
+    held = proxy.hold("client", after=answers)
+    publishing = asyncio.ensure_future(far.publish([event]))
+    await held.came.wait()
+    publishing.cancel()
+    held.released.set()
+    await asyncio.gather(publishing, return_exceptions=True)
+    await far.send([signal(run)])
+    assert (await world.see(run)).mbox == 1
+    assert not await world.sql.fetchval(
+        """SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND state LIKE 'idle in transaction%'"""
+    )
+
+
 async def test_questions_say_at_once_that_the_database_is_away(
     postgres_world: PostgresWorld, proxy: Proxy, far: Store
 ) -> None:

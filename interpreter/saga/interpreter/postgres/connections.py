@@ -207,6 +207,9 @@ class Link:
             except Exception as error:
                 self._let_go(error)
                 raise
+            except BaseException:  # cancelled, perhaps while it began: asyncpg leaves it open then, for all who follow
+                self._terminate()
+                raise
 
     async def close(self) -> None:
         """Closes the connection for good."""
@@ -250,6 +253,10 @@ class Link:
 
     def _let_go(self, error: Exception) -> None:
         """Drops the connection unless it certainly still works."""
-        if self._connection is not None and is_weather(error) and not _survives(error):
+        if is_weather(error) and not _survives(error):
+            self._terminate()
+
+    def _terminate(self) -> None:
+        if self._connection is not None:
             self._connection.terminate()
             self._connection = None

@@ -85,7 +85,7 @@ class Transactions:
             try:
                 await transaction.commit()
                 await self._put_back(connection)
-            except Exception as error:
+            except BaseException as error:
                 connection.terminate()
                 if not is_weather(error):
                     raise
@@ -116,7 +116,7 @@ class Transactions:
         try:
             await transaction.rollback()
             await self._put_back(connection)
-        except Exception as error:
+        except BaseException as error:
             connection.terminate()
             if not is_weather(error):
                 raise
@@ -125,7 +125,7 @@ class Transactions:
         await connection.reset(timeout=5)
         self._idle.append(connection)
 
-    async def _find_out(self, worker: int, row: Row, cause: Exception) -> None:
+    async def _find_out(self, worker: int, row: Row, cause: BaseException) -> None:
         """Whether the commit happened, after its answer was lost.
 
         The same row is inserted again in a transaction that is rolled back: that waits for the lost one to be over,
