@@ -59,13 +59,11 @@ class Writer:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[None] | None = None
-        self._abandoned = False
 
     def begin(self) -> None:
         """Starts the writing task."""
-        self._task = self._loop.create_task(self._run(), name="saga writer")
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="saga writer")
 
     def put(self, entry: Entry) -> None:
         """Queues an entry for the next batch."""
@@ -81,7 +79,6 @@ class Writer:
 
     async def abandon(self) -> None:
         """Stops at once."""
-        self._abandoned = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -90,7 +87,8 @@ class Writer:
         try:
             while True:
                 await self._wake.wait()
-                await self._write_all()
+                while self._queue:
+                    await self._write_one_batch()
                 self._wake.clear()
                 self._idle.set()
         except Fenced as problem:
@@ -100,23 +98,11 @@ class Writer:
             self._idle.set()
             self._failed(problem)
 
-    async def _write_all(self) -> None:
-        """Writes until nothing is queued. A batch is told of its outcome when the next is on its way already."""
-        while self._queue:
-            entries, batch = self._gather()
-            written = await self._store.write(self._worker, batch)
-            self._loop.call_soon(self._tell, entries, written)
-            if not self._queue:
-                await asyncio.sleep(0)  # they are told now, and may want more to be written
-
-    def _tell(self, entries: list[Entry], written: Written) -> None:
-        if self._abandoned:
-            return
-        try:
-            for entry in entries:
-                entry.done(_outcome(entry, written))
-        except Exception as problem:
-            self._failed(problem)
+    async def _write_one_batch(self) -> None:
+        entries, batch = self._gather()
+        written = await self._store.write(self._worker, batch)
+        for entry in entries:
+            _tell(entry, written)
 
     def _gather(self) -> tuple[list[Entry], Batch]:
         cap = min(_LARGEST, max(_SMALLEST, self._in_flight() // 2))
@@ -141,8 +127,8 @@ class Writer:
         return entries, batch
 
 
-def _outcome(entry: Entry, written: Written) -> Outcome:
+def _tell(entry: Entry, written: Written) -> None:
     started = None if entry.start is None else written.starts.get(entry.run)
     row = entry.row is None or (entry.run, entry.row.seq) in written.rows
     change = entry.change is not None and entry.run in written.changes
-    return Outcome(started, row, change, written.bad.get(entry.run))
+    entry.done(Outcome(started, row, change, written.bad.get(entry.run)))

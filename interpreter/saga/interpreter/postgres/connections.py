@@ -246,8 +246,12 @@ class Link:
         if self._statements:
             self._statements.clear()
             self._reopened_at = asyncio.get_running_loop().time()
-        if self._opened is not None:
-            await self._opened(connection)
+        try:
+            if self._opened is not None:
+                await self._opened(connection)
+        except BaseException:
+            connection.terminate()
+            raise
         self._connection = connection
         return connection
 

@@ -207,11 +207,7 @@ class Stage:
         if not self._worker:
             self._worker = await self._enlist()
         if self._engine is None:
-            self._engine = Engine(
-                *(self._store, self._worker, self.loop, self._understudy, self._failed, _AT_ONCE),
-                sent=self._news.set,
-                left=self._news.set,
-            )
+            self._engine = Engine(self._store, self._worker, self.loop, self._understudy, self._failed, _AT_ONCE)
         return self._engine
 
     async def _enlist(self) -> int:
