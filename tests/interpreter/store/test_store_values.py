@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from store_world import PostgresWorld, World, row, signal
 
 from saga.interpreter.status import Status
-from saga.interpreter.stored import Batch
+from saga.interpreter.stored import Batch, Change
 from saga.schema.values import Value, ValueProblem, dump, load, normalise
 
 numbers = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -118,3 +118,26 @@ async def test_a_key_too_long_for_the_index_spoils_its_run_only(postgres_world: 
     written = await world.store.write(worker, Batch(starts=[bad, good]))
     assert set(written.starts) == {good.id}
     assert "index row" in written.bad[bad.id]
+
+
+async def test_each_run_of_a_batch_keeps_its_own_blanks(world: World) -> None:
+    """Columns of a batch travel as one text each: what is missing of one run is not filled by its neighbour's."""
+    worker = await world.worker()
+    runs = [await world.owned(worker) for _ in range(5)]
+    odd = 'a\x1fb,{}"\\NULL '
+    first = Change(runs[0], 1, 0, Status.WAITING, due=5_000_000, shown=odd, waiting=("paid", "late"), unread=2)
+    second = Change(runs[1], 2, 0, Status.COMPLETED, outcome=odd, output="null", incomplete=True)
+    third = Change(runs[2], 3, 0, Status.STUCK, hold=odd, problem='{"a":1}', error='"\\u001f"')
+    others = [Change(run, 0, 0, Status.WAITING) for run in runs[3:]]
+    changes = [others[0], first, second, third, others[1]]
+    written = await world.store.write(worker, Batch(rows=[row(runs[0], 1)], changes=changes))
+    assert written.changes == set(runs)
+    for change in changes:
+        found = await world.see(change.run)
+        assert found.owner is None
+        for name in ("status", "due", "shown", "waiting", "hold", "outcome", "output", "incomplete"):
+            assert getattr(found, name) == getattr(change, name), name
+        assert (load(found.problem or "0"), load(found.error or "0")) == (
+            load(change.problem or "0"),
+            load(change.error or "0"),
+        )
