@@ -113,6 +113,7 @@ class Engine:
 
         ``read_at``: a moment before its inbox was read; timers due later wait for another reading (semantics.md 17).
         """
+        self._writer.tell()  # that this worker has parked it, before it is in hand again
         past, definition = beginning.past(), beginning.texts[claimed.definition]
         state, commands = past.state, past.commands
         run = LiveRun(claimed.id, claimed.project, claimed.queue, claimed.definition, definition, state)
@@ -189,6 +190,7 @@ class Engine:
 
     def knock(self, id_: UUID) -> None:
         """A message may have come for a run in hand."""
+        self._writer.tell()  # that it was started
         run = self.live.get(id_)
         if run is not None:
             self._inboxes.read(run)

@@ -1,5 +1,7 @@
 """Group commit: while one batch is being written the next gathers; no timer (engine.md C3).
 
+The next is on its way before those in the last are told of it: the database does not wait for what that leads to.
+
 A worker has one writer. It must not know what rows mean. Rows of one run go out in the order in which they came; a
 start, and the change that parks or ends a run, are told apart because one statement cannot touch a run row twice.
 """
@@ -59,11 +61,13 @@ class Writer:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._untold: deque[tuple[list[Entry], Written]] = deque()
+        self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
         """Starts the writing task."""
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="saga writer")
+        self._task = self._loop.create_task(self._run(), name="saga writer")
 
     def put(self, entry: Entry) -> None:
         """Queues an entry for the next batch."""
@@ -72,6 +76,18 @@ class Writer:
             self._idle.clear()
             self._wake.set()
 
+    def tell(self) -> None:
+        """Tells all entries whose batch was answered: to be called before anything is done with what others heard of
+        their runs, such as that one was claimed again.
+        """
+        try:
+            while self._untold:
+                entries, written = self._untold.popleft()
+                for entry in entries:
+                    entry.done(_outcome(entry, written))
+        except Exception as problem:
+            self._failed(problem)
+
     async def end(self) -> None:
         """Writes what is queued, then stops."""
         await self._idle.wait()
@@ -79,6 +95,7 @@ class Writer:
 
     async def abandon(self) -> None:
         """Stops at once."""
+        self._untold.clear()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -89,6 +106,8 @@ class Writer:
                 await self._wake.wait()
                 while self._queue:
                     await self._write_one_batch()
+                    if not self._queue:
+                        self.tell()  # it may lead to more
                 self._wake.clear()
                 self._idle.set()
         except Fenced as problem:
@@ -101,8 +120,8 @@ class Writer:
     async def _write_one_batch(self) -> None:
         entries, batch = self._gather()
         written = await self._store.write(self._worker, batch)
-        for entry in entries:
-            _tell(entry, written)
+        self._untold.append((entries, written))
+        self._loop.call_soon(self.tell)
 
     def _gather(self) -> tuple[list[Entry], Batch]:
         cap = min(_LARGEST, max(_SMALLEST, self._in_flight() // 2))
@@ -127,8 +146,8 @@ class Writer:
         return entries, batch
 
 
-def _tell(entry: Entry, written: Written) -> None:
+def _outcome(entry: Entry, written: Written) -> Outcome:
     started = None if entry.start is None else written.starts.get(entry.run)
     row = entry.row is None or (entry.run, entry.row.seq) in written.rows
     change = entry.change is not None and entry.run in written.changes
-    entry.done(Outcome(started, row, change, written.bad.get(entry.run)))
+    return Outcome(started, row, change, written.bad.get(entry.run))
