@@ -29,8 +29,8 @@ def letting_go(run: LiveRun, commands: Sequence[Command], now: int) -> Change | 
         return change_for(run, last, now)
     if not isinstance(last, Park):
         return None
-    timer = machine.next_timer(run.state)
-    return None if timer is not None and timer[0] - now <= LINGER else change_for(run, last, now)
+    due = _due(run.state)
+    return None if due is not None and due - now <= LINGER else change_for(run, last, now)
 
 
 def change_for(run: LiveRun, last: Command, now: int) -> Change:
@@ -48,11 +48,15 @@ def change_for(run: LiveRun, last: Command, now: int) -> Change:
     elif run.hold is not None:
         change.status, change.hold = Status.STUCK, run.hold[0]
     elif isinstance(last, Park):
-        timer = machine.next_timer(state)
-        change.due = None if timer is None else timer[0]
+        change.due = _due(state)
     else:
         change.due = now
     return change
+
+
+def _due(state: State) -> int | None:
+    timer = machine.next_timer(state)
+    return None if timer is None else timer[0]
 
 
 def _error(state: State) -> dict[str, Value]:

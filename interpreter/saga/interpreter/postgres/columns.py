@@ -33,10 +33,10 @@ class Query:
         self.changes = sorted(batch.changes, key=lambda change: change.run.bytes)
         self.epochs = [(change.run, epochs.get(change.run, 0)) for change in self.changes]
         self._sections = (
-            _start_columns(self.starts, pool),
+            _start_columns(self.starts, pool) if self.starts else _NO_STARTS,
             self.rows,
-            _change_columns(self.changes, self.epochs),
-            outbox_columns(batch.outbox),
+            _change_columns(self.changes, self.epochs) if self.changes else _NO_CHANGES,
+            outbox_columns(batch.outbox) if batch.outbox else _NO_OUTBOX,
         )
         starts, rows, changes, outbox = self._sections
         if batch.outbox:
@@ -68,15 +68,15 @@ class Query:
 
 def empty(worker: int) -> list[tuple[str, Columns]]:
     """Every shape of the write statement with nothing to write."""
-    starts, rows, changes, outbox = _NOTHING
+    starts, rows, changes = _NO_STARTS, row_columns(()), _NO_CHANGES
     runs = (worker, *starts, *rows, *changes)
     return [
         (statements.WRITE_ROWS, (worker, *rows)),
         (statements.WRITE_STARTS, (worker, *starts, *rows)),
         (statements.WRITE_CHANGES, (worker, *rows, *changes)),
         (statements.WRITE_RUNS, runs),
-        (statements.WRITE_ALL, (*runs, *outbox)),
-        (statements.WRITE_AGAIN, (*runs, *outbox, _ids(()), _ids(()))),
+        (statements.WRITE_ALL, (*runs, *_NO_OUTBOX)),
+        (statements.WRITE_AGAIN, (*runs, *_NO_OUTBOX, _ids(()), _ids(()))),
     ]
 
 
@@ -89,11 +89,16 @@ def row_columns(rows: Sequence[Row]) -> Columns:
 def outbox_columns(rows: Sequence[OutboxRow]) -> Columns:
     """Outbox rows by column, in the order of `OutboxRow`."""
     runs, seqs, ns, kinds, datas, lanes = zip(*rows, strict=True) if rows else ((),) * 6
-    return _ids(runs), _numbers(seqs), _numbers(ns), f"{{{','.join(kinds)}}}", _jsons(datas), lanes
+    return _ids(runs), _numbers(seqs), _numbers(ns), _plain(kinds), _jsons(datas), lanes
+
+
+def _plain(column: Iterable[str]) -> str:
+    """As an array's literal; of words of our own, in which there is nothing to quote."""
+    return f"{{{','.join(column)}}}"
 
 
 def _ids(column: Iterable[UUID]) -> str:
-    return f"{{{','.join([each.hex for each in column])}}}"
+    return _plain([each.hex for each in column])
 
 
 def _numbers(column: Iterable[int | None]) -> str:
@@ -167,7 +172,9 @@ def _change_columns(changes: Sequence[Change], epochs: Sequence[tuple[UUID, int]
     )
 
 
-_NOTHING = (_start_columns((), lambda _: 0), row_columns(()), _change_columns((), ()), outbox_columns(()))
+_NO_STARTS = _start_columns((), lambda _: 0)
+_NO_CHANGES = _change_columns((), ())
+_NO_OUTBOX = outbox_columns(())
 
 
 def runs_of(batch: Batch) -> list[UUID]:
